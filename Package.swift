@@ -1,0 +1,69 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+/// Targets in the order of the layers: a target may depend only on targets above it (docs/architecture.md).
+let package = Package(
+    name: "martlet",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "RaftCore", targets: ["RaftCore"]),
+        .library(name: "SegmentLog", targets: ["SegmentLog"]),
+        .library(name: "Raft", targets: ["Raft"]),
+        .library(name: "KafkaWire", targets: ["KafkaWire"]),
+        .library(name: "Broker", targets: ["Broker"]),
+        .library(name: "MartletClient", targets: ["MartletClient"]),
+        .executable(name: "martlet", targets: ["martlet"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.3.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.3"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        .target(name: "CSystem"),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CCodecs", providers: [.apt(["zlib1g-dev", "liblz4-dev", "libsnappy-dev"])]),
+        .target(name: "Basics", swiftSettings: strict),
+        .target(name: "RaftCore", dependencies: ["Basics", deque], swiftSettings: strict),
+        .target(name: "SegmentLog", dependencies: ["Basics", "CSystem", "CZstd", nioCore, deque], swiftSettings: strict),
+        .target(name: "Raft", dependencies: ["RaftCore", "SegmentLog", nioCore, deque, logging], swiftSettings: strict),
+        .target(name: "KafkaWire", dependencies: ["Basics", "CSystem", "CZstd", "CCodecs", nioCore], swiftSettings: strict),
+        .target(name: "Broker", dependencies: ["Raft", "KafkaWire", nioCore, deque, logging], swiftSettings: strict),
+        .target(name: "Networking", dependencies: ["Broker", nioCore, nioPosix, logging], swiftSettings: strict),
+        .target(
+            name: "MartletClient",
+            dependencies: [
+                "KafkaWire", nioCore, nioPosix, deque, logging,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "martlet",
+            dependencies: [
+                "Networking", "MartletClient",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                logging,
+            ],
+            swiftSettings: strict
+        ),
+    ]
+)

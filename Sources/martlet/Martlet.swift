@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Martlet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "martlet", abstract: "A replicated log-queue message broker.")
+}
