@@ -36,14 +36,14 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
-        .target(name: "CSystem"),
+        .target(name: "CMartlet"),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CCodecs", providers: [.apt(["zlib1g-dev", "liblz4-dev", "libsnappy-dev"])]),
         .target(name: "Basics", swiftSettings: strict),
         .target(name: "RaftCore", dependencies: ["Basics", deque], swiftSettings: strict),
-        .target(name: "SegmentLog", dependencies: ["Basics", "CSystem", "CZstd", nioCore, deque], swiftSettings: strict),
+        .target(name: "SegmentLog", dependencies: ["Basics", "CMartlet", "CZstd", nioCore, deque], swiftSettings: strict),
         .target(name: "Raft", dependencies: ["RaftCore", "SegmentLog", nioCore, deque, logging], swiftSettings: strict),
-        .target(name: "KafkaWire", dependencies: ["Basics", "CSystem", "CZstd", "CCodecs", nioCore], swiftSettings: strict),
+        .target(name: "KafkaWire", dependencies: ["Basics", "CMartlet", "CZstd", "CCodecs", nioCore], swiftSettings: strict),
         .target(name: "Broker", dependencies: ["Raft", "KafkaWire", nioCore, deque, logging], swiftSettings: strict),
         .target(name: "Networking", dependencies: ["Broker", nioCore, nioPosix, logging], swiftSettings: strict),
         .target(

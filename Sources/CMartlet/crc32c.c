@@ -1,4 +1,4 @@
-#include "CSystem.h"
+#include "CMartlet.h"
 #include <stdbool.h>
 #include <string.h>
 
