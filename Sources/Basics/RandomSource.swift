@@ -15,10 +15,13 @@ public struct RandomSource: RandomNumberGenerator, Hashable, Sendable {
     }
 
     /// An independent generator whose numbers depend on this one's current state and on `name` alone.
-    public func fork(_ name: String) -> RandomSource {
+    public func fork(_ name: String) -> RandomSource { RandomSource(seed: seed(for: name)) }
+
+    /// The seed of the generator that `fork` gives for this name.
+    public func seed(for name: String) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
         var forked = RandomSource(seed: state ^ hash)
-        return RandomSource(seed: forked.next())
+        return forked.next()
     }
 }

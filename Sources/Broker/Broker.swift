@@ -1,1 +1,209 @@
-// The module's first file; replaced as the module grows.
+import Basics
+import KafkaWire
+import Logging
+import NIOCore
+import Raft
+import RaftCore
+import SegmentLog
+
+/// Carries a client's request to another broker and its answer back.
+public protocol RequestForwarding: AnyObject {
+    /// - Parameters:
+    ///   - request: a Kafka request, header and body, without its length.
+    ///   - completion: the response, header and body; nil when the other broker could not be asked or did not answer.
+    func forward(_ request: ByteBuffer, to peer: NodeID, completion: @escaping (ByteBuffer?) -> Void)
+}
+
+/// One broker: takes clients' requests, carries them out through the shards, and answers.
+///
+/// Owner: one event loop, on which all of it runs: client connections, shards, timers. Nothing in here locks, blocks
+/// or awaits; the network layer brings requests and takes answers, the log's own threads do what blocks.
+public final class Broker {
+    public let configuration: BrokerConfiguration
+    let loop: any EventLoop
+    let logger: Logger
+    let shards: [Shard]
+    let forwarding: any RequestForwarding
+    let wallClock: () -> Milliseconds
+    var random: RandomSource
+    var pendingProduces = PendingProduces()
+    var waitingFetchCount = 0
+
+    private var ticker: RepeatedTask?
+    private var uncongestedWaiters: [() -> Void] = []
+    /// Where each other broker says its clients reach it; the metadata leader writes it to the log.
+    private var peerRegistrations: [NodeID: BrokerRegistration] = [:]
+    private var isMetadataDutyUnderWay = false
+    /// A shard's storage failed: this broker cannot go on safely. The server ends the process.
+    public var onStorageFailure: ((StorageError) -> Void)?
+
+    /// - Parameters:
+    ///   - logs: one opened log for each shard, in order.
+    ///   - wallClock: milliseconds since 1970; dates entries and nothing else.
+    public init(
+        configuration: BrokerConfiguration, logs: [any BlockLog], transport: any Transport,
+        forwarding: any RequestForwarding, encoderThread: any StorageExecutor, eventLoop: any EventLoop,
+        wallClock: @escaping () -> Milliseconds, seed: UInt64, logger: Logger
+    ) {
+        invariant(logs.count == configuration.shardCount, "one log for each shard")
+        self.configuration = configuration
+        self.loop = eventLoop
+        self.logger = logger
+        self.forwarding = forwarding
+        self.wallClock = wallClock
+        random = RandomSource(seed: seed)
+        shards = logs.enumerated().map { position, log in
+            let id = ShardID(UInt16(position))
+            let machine = TopicsFSM(shard: id)
+            var core = CoreConfiguration(id: configuration.nodeID, voters: configuration.voters)
+            core.tailBytesMax = configuration.tailBytesMax
+            core.initialElectionDelay = Self.initialElectionDelay(of: id, configuration)
+            var raft = RaftConfiguration(
+                shard: id, core: core, seed: RandomSource(seed: seed).seed(for: "shard \(position)"))
+            raft.compression = configuration.compression
+            raft.pendingBytesMax = configuration.pendingBytesMax
+            let node = RaftNode(
+                configuration: raft, machine: machine, log: log, transport: transport, encoderThread: encoderThread,
+                eventLoop: eventLoop, logger: logger)
+            return Shard(id: id, machine: machine, node: node)
+        }
+    }
+
+    /// The nodes are given the first word in turn, so that the leaders of the shards spread over them.
+    private static func initialElectionDelay(of shard: ShardID, _ configuration: BrokerConfiguration) -> TimeSpan {
+        let voters = configuration.voters.sorted()
+        return voters[Int(shard.rawValue) % voters.count] == configuration.nodeID ? .zero : .milliseconds(500)
+    }
+
+    public func start() {
+        loop.preconditionInEventLoop()
+        for shard in shards {
+            shard.node.onApplied = { [unowned self] in self.applied(shard) }
+            shard.node.onStatus = { [unowned self] status in self.statusChanged(shard, status) }
+            shard.node.onStorageFailure = { [unowned self] error in self.storageFailed(shard, error) }
+            shard.node.start()
+        }
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        ticker = loop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(50)) { _ in bound.value.tick() }
+    }
+
+    /// Stops taking part. What waits fails; the logs are left to their owner.
+    public func shutdown() {
+        loop.preconditionInEventLoop()
+        ticker?.cancel()
+        for shard in shards { shard.node.shutdown() }
+    }
+
+    // MARK: Shards
+
+    var metadataShard: Shard { shards[0] }
+
+    /// The cluster's topics and brokers, as far as this broker has applied them.
+    public var metadata: ClusterMetadata { metadataShard.machine.metadata }
+
+    func shard(of key: PartitionKey) -> Shard { shards[Int(key.shard(of: shards.count).rawValue)] }
+
+    private func applied(_ shard: Shard) {
+        shard.machine.takeTouched { key, bytes in
+            for task in shard.waitingFetches.tasks(for: key) { task.appended(bytes) }
+        }
+        releaseUncongested()
+    }
+
+    private func statusChanged(_ shard: Shard, _ status: Status) {
+        logger.info("shard status", metadata: [
+            "shard": "\(shard.id)", "role": "\(status.role.rawValue)", "term": "\(status.term)",
+            "leader": "\(status.leader.map { "\($0)" } ?? "unknown")",
+        ])
+        // Whoever waits for data here must look for the new leader.
+        for task in shard.waitingFetches.all { task.wake() }
+    }
+
+    private func storageFailed(_ shard: Shard, _ error: StorageError) {
+        logger.critical("the log storage failed; this broker steps down", metadata: [
+            "shard": "\(shard.id)", "error": "\(error)",
+        ])
+        onStorageFailure?(error)
+    }
+
+    // MARK: Congestion
+
+    /// Whether so much waits to be committed that clients' sockets must not be read now.
+    public var isCongested: Bool {
+        shards.contains { $0.node.pendingBytes > configuration.pendingBytesMax / 2 }
+    }
+
+    /// Calls back once, when `isCongested` has turned false.
+    public func whenUncongested(_ body: @escaping () -> Void) { uncongestedWaiters.append(body) }
+
+    private func releaseUncongested() {
+        guard !uncongestedWaiters.isEmpty, !isCongested else { return }
+        let waiters = uncongestedWaiters
+        uncongestedWaiters = []
+        for waiter in waiters { waiter() }
+    }
+
+    // MARK: Duties
+
+    private func tick() {
+        pendingProduces.expire(now: loop.now)
+        releaseUncongested()
+        carryOutMetadataDuties()
+        forgetDeletedTopics()
+    }
+
+    /// A Raft message from another broker.
+    public func receive(_ message: PeerMessage, from peer: NodeID) {
+        guard shards.indices.contains(Int(message.shard.rawValue)) else { return }
+        shards[Int(message.shard.rawValue)].node.receive(message, from: peer)
+    }
+
+    /// Another broker introduced itself.
+    public func receive(_ hello: PeerHello) {
+        peerRegistrations[hello.broker.id] = hello.broker
+    }
+
+    public func peerDisconnected(_ peer: NodeID) {
+        for shard in shards { shard.node.peerDisconnected(peer) }
+    }
+
+    /// How this broker introduces itself to clients and to other brokers.
+    public static func registration(_ configuration: BrokerConfiguration) -> BrokerRegistration {
+        BrokerRegistration(
+            id: configuration.nodeID, host: configuration.advertisedHost, port: configuration.advertisedPort,
+            rack: configuration.rack)
+    }
+
+    /// The metadata leader names the cluster and records where its brokers are, one command at a time.
+    private func carryOutMetadataDuties() {
+        guard metadataShard.isServing, !isMetadataDutyUnderWay, let duty = nextMetadataDuty() else { return }
+        isMetadataDutyUnderWay = true
+        propose(duty, in: metadataShard) { [weak self] _ in self?.isMetadataDutyUnderWay = false }
+    }
+
+    private func nextMetadataDuty() -> Command? {
+        if metadata.clusterID == nil { return .initializeCluster(id: TopicID(using: &random).description) }
+        let own = Self.registration(configuration)
+        let known = [own] + peerRegistrations.values.sorted { $0.id < $1.id }
+        return known.first { metadata.brokers[$0.id] != $0 }.map { .registerBroker($0) }
+    }
+
+    /// The leader of every other shard drops the partitions of topics that the metadata shard has deleted.
+    private func forgetDeletedTopics() {
+        for shard in shards where shard.id != .metadata && shard.isServing {
+            for number in shard.machine.topicNumbers
+            where metadata.topic(number) == nil && metadata.wasCreated(number) && !shard.isForgetting(number) {
+                shard.beginForgetting(number)
+                propose(.forgetTopic(number), in: shard) { _ in shard.endForgetting(number) }
+            }
+        }
+    }
+
+    func propose(
+        _ command: Command, in shard: Shard, completion: @escaping (Result<CommandResult, RaftError>) -> Void
+    ) {
+        shard.node.propose(head: command.encoded(), payload: ByteBuffer()) { result in
+            completion(result.map(\.response))
+        }
+    }
+}

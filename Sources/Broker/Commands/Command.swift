@@ -1,0 +1,63 @@
+import Basics
+import KafkaWire
+import NIOCore
+
+/// One thing asked of the topics state machine. A command is the *head* of a log entry; only `produce` has a payload
+/// besides, the record batch as its producer sent it.
+public enum Command: Hashable, Sendable {
+    case produce(ProduceCommand)
+    case createTopic(CreateTopicCommand)
+    case deleteTopic(TopicID)
+    case createPartitions(TopicID, count: Int32)
+    /// Gives out one producer id that was never given out before.
+    case allocateProducerID
+    case registerBroker(BrokerRegistration)
+    /// Names the cluster; the first one counts.
+    case initializeCluster(id: String)
+    /// Shards other than the metadata shard: the topic was deleted, its partitions are gone.
+    case forgetTopic(TopicNumber)
+}
+
+/// Appends one record batch to a partition.
+public struct ProduceCommand: Hashable, Sendable {
+    public var partition: PartitionKey
+    /// Number of records, which is the number of offsets the batch takes.
+    public var recordCount: Int32
+    public var maxTimestamp: Milliseconds
+    /// -1 when the producer is not idempotent.
+    public var producerID: Int64
+    public var producerEpoch: Int16
+    public var baseSequence: Int32
+    /// The leader's wall clock when it proposed the batch. Time enters the state machine only so.
+    public var proposedAt: Milliseconds
+}
+
+/// Creates a topic. The proposing leader draws the id, so that every replica has the same.
+public struct CreateTopicCommand: Hashable, Sendable {
+    public var name: String
+    public var id: TopicID
+    public var partitionCount: Int32
+    public var replicationFactor: Int16
+    /// The configuration keys that differ from the defaults, sorted by name.
+    public var configs: [ConfigEntry]
+
+    public struct ConfigEntry: Hashable, Sendable {
+        public var name: String
+        public var value: String
+    }
+}
+
+/// Where clients reach a broker.
+public struct BrokerRegistration: Hashable, Sendable {
+    public var id: NodeID
+    public var host: String
+    public var port: Int32
+    public var rack: String?
+
+    public init(id: NodeID, host: String, port: Int32, rack: String? = nil) {
+        self.id = id
+        self.host = host
+        self.port = port
+        self.rack = rack
+    }
+}

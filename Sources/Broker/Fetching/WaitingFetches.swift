@@ -1,0 +1,24 @@
+import Basics
+
+/// The fetches that wait for more data (Kafka's purgatory): woken by bytes appended, by a change of leader, by time.
+///
+/// Owner: a `Shard`. The number of fetches waiting is bounded by `BrokerConfiguration.waitingFetchesMax`.
+struct WaitingFetches {
+    private var waiting: [PartitionKey: [FetchTask]] = [:]
+
+    mutating func add(_ task: FetchTask, to key: PartitionKey) {
+        waiting[key, default: []].append(task)
+    }
+
+    mutating func remove(_ task: FetchTask, from key: PartitionKey) {
+        guard var tasks = waiting[key] else { return }
+        tasks.removeAll { $0 === task }
+        waiting[key] = tasks.isEmpty ? nil : tasks
+    }
+
+    /// The fetches that wait for this partition.
+    func tasks(for key: PartitionKey) -> [FetchTask] { waiting[key] ?? [] }
+
+    /// Every fetch that waits for any partition of the shard.
+    var all: [FetchTask] { waiting.values.flatMap { $0 } }
+}

@@ -1,0 +1,127 @@
+import Basics
+import KafkaWire
+import NIOCore
+import SegmentLog
+
+/// ListOffsets (KIP-79): offsets at the ends of a partition, and by time.
+extension Broker {
+    func listOffsets(_ request: ListOffsetsRequest, _ context: RequestContext) {
+        let wanted = request.topics.flatMap { topic in topic.partitions.map { (topic.name, $0) } }
+        let gathering = Gathering<ListOffsetsResponse.Partition>(count: wanted.count) { partitions in
+            context.respond(ListOffsetsResponse { response in
+                var rest = partitions[...]
+                response.topics = request.topics.map { topic in
+                    let own = rest.prefix(topic.partitions.count)
+                    rest = rest.dropFirst(topic.partitions.count)
+                    return ListOffsetsResponse.Topic {
+                        $0.name = topic.name
+                        $0.partitions = Array(own)
+                    }
+                }
+            })
+        }
+        for (position, (name, partition)) in wanted.enumerated() {
+            findOffset(name, partition, version: context.version) { gathering.set(position, $0) }
+        }
+    }
+
+    private func findOffset(
+        _ name: String, _ partition: ListOffsetsRequest.Partition, version: Int16,
+        completion: @escaping (ListOffsetsResponse.Partition) -> Void
+    ) {
+        var answer = ListOffsetsResponse.Partition { $0.partitionIndex = partition.partitionIndex }
+        func refuse(_ code: ErrorCode) {
+            answer.errorCode = code
+            completion(answer)
+        }
+        guard let topic = metadata.topic(named: name), partition.partitionIndex >= 0,
+            partition.partitionIndex < topic.partitionCount
+        else { return refuse(.unknownTopicOrPartition) }
+        let key = PartitionKey(topic.number, partition.partitionIndex)
+        let shard = shard(of: key)
+        if let error = shard.reasonNotToServe(clientEpoch: partition.currentLeaderEpoch) { return refuse(error) }
+        let state = shard.state(of: key)
+        typealias Special = ListOffsetsRequest.Timestamp
+        switch partition.timestamp {
+        case Special.latest:
+            answer.offset = (state?.nextOffset ?? .zero).rawValue
+            answer.leaderEpoch = shard.leaderEpoch
+            completion(answer)
+        case Special.earliest, Special.earliestLocal:
+            let start = state?.logStart ?? .zero
+            answer.offset = start.rawValue
+            answer.leaderEpoch = state?.epoch(at: start) ?? -1
+            completion(answer)
+        case Special.latestTiered:
+            completion(answer)
+        case Special.maximum:
+            guard let state, let run = state.index.positionOfMaxTimestamp() else { return completion(answer) }
+            let greatest = state.index.runs[run].maxTimestamp
+            findRecord(at: greatest, inRun: run, of: state, key, shard, answer, completion)
+        case 0...:
+            guard let state, let run = state.index.position(ofTimestamp: partition.timestamp) else {
+                return completion(answer)
+            }
+            findRecord(at: partition.timestamp, inRun: run, of: state, key, shard, answer, completion)
+        default:
+            refuse(.unsupportedVersion)
+        }
+    }
+
+    /// The first record of the run whose timestamp is not before the one asked for.
+    private func findRecord(
+        at timestamp: Milliseconds, inRun position: Int, of state: PartitionState, _ key: PartitionKey, _ shard: Shard,
+        _ answer: ListOffsetsResponse.Partition, _ completion: @escaping (ListOffsetsResponse.Partition) -> Void
+    ) {
+        let run = state.index.runs[position]
+        withBlock(run.firstIndex, of: shard) { result in
+            var answer = answer
+            do {
+                let block = try result.get()
+                try BatchReader(shard: shard, state: state, key: key).visit(run, in: block) { batch in
+                    guard batch.command.maxTimestamp >= timestamp else { return true }
+                    let found = Self.firstRecord(notBefore: timestamp, in: batch)
+                    answer.offset = found.offset.rawValue
+                    answer.timestamp = found.timestamp
+                    answer.leaderEpoch = Int32(truncatingIfNeeded: batch.term.rawValue)
+                    return false
+                }
+            } catch {
+                self.logger.error("a block in the log cannot be read", metadata: ["partition": "\(key)", "error": "\(error)"])
+                answer.errorCode = .kafkaStorageError
+            }
+            completion(answer)
+        }
+    }
+
+    private static func firstRecord(
+        notBefore timestamp: Milliseconds, in batch: BatchReader.Located
+    ) -> (offset: Offset, timestamp: Milliseconds) {
+        if let reader = try? RecordBatchReader(batch.bytes) {
+            for record in reader where record.timestamp >= timestamp {
+                return (batch.baseOffset + Int(record.offsetDelta), record.timestamp)
+            }
+        }
+        // Its producer's codec cannot be read or the header promised more than the records hold: the batch as a whole
+        // is the best answer, and an early one, so that nothing is skipped.
+        return (batch.baseOffset, batch.command.maxTimestamp)
+    }
+
+    /// Calls back with the block that contains `index`, from memory or from disk.
+    private func withBlock(_ index: LogIndex, of shard: Shard, _ body: @escaping (Result<Block, any Error>) -> Void) {
+        do {
+            if let block = try shard.block(containing: index) { return body(.success(block)) }
+        } catch {
+            return body(.failure(error))
+        }
+        shard.load(index) { result in
+            body(Result {
+                try result.get()
+                guard let block = try shard.block(containing: index) else {
+                    preconditionFailure("a block that was just loaded is in memory")
+                }
+                return block
+            })
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import Basics
+import KafkaWire
+import NIOCore
+import Raft
+
+/// Metadata: brokers, topics, leaders; and the creation of topics that a client names for the first time.
+extension Broker {
+    func describeMetadata(_ request: MetadataRequest, _ context: RequestContext) {
+        // Version 0 has no null: there an empty list means all topics.
+        let wanted = context.version == 0 && request.topics?.isEmpty == true ? nil : request.topics
+        let missing = mayAutoCreate(request, context) ? missingTopics(wanted ?? []) : []
+        createMissing(missing) { [weak self] in
+            guard let self else { return }
+            context.respond(self.metadataResponse(wanted, justCreated: Set(missing)))
+        }
+    }
+
+    private func mayAutoCreate(_ request: MetadataRequest, _ context: RequestContext) -> Bool {
+        configuration.autoCreateTopics && (context.version < 4 || request.allowAutoTopicCreation)
+    }
+
+    /// Valid names among those asked for that are no topics yet.
+    private func missingTopics(_ wanted: [MetadataRequest.Topic]) -> [String] {
+        wanted.compactMap(\.name).filter {
+            metadata.topic(named: $0) == nil && TopicName.isValid($0) && !metadata.collides($0)
+        }
+    }
+
+    /// Creates topics here or through the metadata leader, and goes on when that is done or has failed: the answer
+    /// says what is there by then.
+    private func createMissing(_ names: [String], then goOn: @escaping () -> Void) {
+        guard !names.isEmpty else { return goOn() }
+        let request = CreateTopicsRequest { request in
+            request.topics = names.map { name in
+                CreateTopicsRequest.Topic {
+                    $0.name = name
+                    $0.numPartitions = -1
+                    $0.replicationFactor = -1
+                }
+            }
+        }
+        let version = CreateTopicsRequest.versions.upperBound
+        guard let frame = try? WireFrame(request, version: version, correlationID: 0, clientID: nil).withoutLength else {
+            preconditionFailure("a request with valid topic names can be encoded")
+        }
+        if metadataShard.isServing {
+            receiveForwarded(frame) { _ in goOn() }
+        } else if let leader = metadataShard.leader, leader != configuration.nodeID {
+            forwarding.forward(frame, to: leader) { _ in goOn() }
+        } else {
+            goOn()
+        }
+    }
+
+    private func metadataResponse(_ wanted: [MetadataRequest.Topic]?, justCreated: Set<String>) -> MetadataResponse {
+        MetadataResponse { response in
+            response.brokers = metadata.sortedBrokers.map { broker in
+                MetadataResponse.Broker {
+                    $0.nodeID = broker.id.rawValue
+                    $0.host = broker.host
+                    $0.port = broker.port
+                    $0.rack = broker.rack
+                }
+            }
+            response.clusterID = metadata.clusterID
+            response.controllerID = controllerID
+            if let wanted {
+                response.topics = wanted.map { describe($0, justCreated: justCreated) }
+            } else {
+                response.topics = metadata.sortedTopics.map(describe)
+            }
+        }
+    }
+
+    /// The leader of the metadata shard: it carries out what other brokers would pass on. -1 while there is none.
+    var controllerID: Int32 {
+        metadataShard.leader.flatMap { metadata.brokers[$0] }?.id.rawValue ?? -1
+    }
+
+    private func describe(_ wanted: MetadataRequest.Topic, justCreated: Set<String>) -> MetadataResponse.Topic {
+        if let name = wanted.name {
+            if let topic = metadata.topic(named: name) { return describe(topic) }
+            return MetadataResponse.Topic {
+                $0.name = name
+                // This broker has not applied the creation yet: the client asks again.
+                $0.errorCode = justCreated.contains(name) ? .leaderNotAvailable : .unknownTopicOrPartition
+                if !TopicName.isValid(name) { $0.errorCode = .invalidTopicException }
+            }
+        }
+        if let topic = metadata.topic(wanted.topicID) { return describe(topic) }
+        return MetadataResponse.Topic {
+            $0.topicID = wanted.topicID
+            $0.errorCode = .unknownTopicID
+        }
+    }
+
+    private func describe(_ topic: Topic) -> MetadataResponse.Topic {
+        let replicas = configuration.voters.map(\.rawValue).sorted()
+        return MetadataResponse.Topic { answer in
+            answer.name = topic.name
+            answer.topicID = topic.id
+            answer.partitions = (0..<topic.partitionCount).map { index in
+                let shard = shard(of: PartitionKey(topic.number, index))
+                // A leader whose address is not known yet cannot be named: clients could not connect.
+                let leader = shard.leader.flatMap { metadata.brokers[$0] }?.id
+                return MetadataResponse.Partition {
+                    $0.errorCode = leader == nil ? .leaderNotAvailable : .none
+                    $0.partitionIndex = index
+                    $0.leaderID = leader?.rawValue ?? -1
+                    $0.leaderEpoch = shard.leaderEpoch
+                    $0.replicaNodes = replicas
+                    $0.isrNodes = replicas
+                }
+            }
+        }
+    }
+}

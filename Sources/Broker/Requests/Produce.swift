@@ -1,0 +1,214 @@
+import Basics
+import KafkaWire
+import NIOCore
+import Raft
+
+/// A produce request under way: its partitions are committed in any order and answered together.
+///
+/// Owner: the broker. Lives until its last partition has an outcome; `PendingProduces` answers earlier on time-out.
+final class PendingProduce {
+    let context: RequestContext
+    let acks: Int16
+    let deadline: NIODeadline
+    var response = ProduceResponse()
+    var unanswered = 0
+    private(set) var isAnswered = false
+
+    init(_ context: RequestContext, acks: Int16, deadline: NIODeadline) {
+        self.context = context
+        self.acks = acks
+        self.deadline = deadline
+    }
+
+    /// Answers when every partition has its outcome, and only once.
+    func answerIfComplete() {
+        guard unanswered == 0, !isAnswered else { return }
+        answer()
+    }
+
+    /// The time is up: partitions without an outcome get REQUEST_TIMED_OUT. Their batches may still be committed.
+    func expire() {
+        guard !isAnswered else { return }
+        for topic in response.topics.indices {
+            for partition in response.topics[topic].partitions.indices
+            where response.topics[topic].partitions[partition].baseOffset == Self.undecided {
+                response.topics[topic].partitions[partition].errorCode = .requestTimedOut
+                response.topics[topic].partitions[partition].baseOffset = -1
+            }
+        }
+        answer()
+    }
+
+    private func answer() {
+        isAnswered = true
+        guard acks == 0 else { return context.respond(response) }
+        // A producer that wants no answer notices an error by the end of its connection alone.
+        let hasFailed = response.topics.contains { $0.partitions.contains { $0.errorCode != .none } }
+        if hasFailed { context.fail() } else { context.finishSilently() }
+    }
+
+    /// The base offset of a partition without an outcome.
+    static let undecided = Int64.min
+}
+
+/// Every produce request under way, in the order of arrival, so that time-outs need no timer each.
+struct PendingProduces {
+    private var pending: [PendingProduce] = []
+
+    mutating func add(_ produce: PendingProduce) { pending.append(produce) }
+
+    /// Answers what has waited too long, and forgets what is answered. Called every few tens of milliseconds.
+    mutating func expire(now: NIODeadline) {
+        pending.removeAll { produce in
+            if !produce.isAnswered, produce.deadline <= now { produce.expire() }
+            return produce.isAnswered
+        }
+    }
+}
+
+/// Produce: validates batches and hands them to their shards' Raft groups. Answered when committed and flushed on a
+/// quorum, for acks=1 as for acks=-1.
+extension Broker {
+    func produce(_ request: ProduceRequest, _ context: RequestContext) {
+        let wait = min(max(Milliseconds(request.timeoutMs), 0), configuration.requestWaitMax)
+        let pending = PendingProduce(context, acks: request.acks, deadline: loop.now + .milliseconds(wait))
+        pending.response.topics = request.topics.map { topic in
+            ProduceResponse.Topic {
+                $0.name = topic.name
+                $0.topicID = topic.topicID
+                $0.partitions = topic.partitions.map { partition in
+                    ProduceResponse.Partition {
+                        $0.index = partition.index
+                        $0.baseOffset = PendingProduce.undecided
+                    }
+                }
+            }
+        }
+        for (topicPosition, requested) in request.topics.enumerated() {
+            let topic = context.version >= 13 ? metadata.topic(requested.topicID) : metadata.topic(named: requested.name)
+            for (partitionPosition, partition) in requested.partitions.enumerated() {
+                let slot = ProduceSlot(topic: topicPosition, partition: partitionPosition)
+                append(partition, of: topic, request, to: slot, of: pending)
+            }
+        }
+        if pending.unanswered > 0 { pendingProduces.add(pending) }
+        pending.answerIfComplete()
+    }
+
+    /// A partition's place in a produce response.
+    struct ProduceSlot {
+        let topic: Int
+        let partition: Int
+    }
+
+    private func append(
+        _ partition: ProduceRequest.Partition, of topic: Topic?, _ request: ProduceRequest, to slot: ProduceSlot,
+        of pending: PendingProduce
+    ) {
+        func refuse(_ code: ErrorCode, _ message: String? = nil) {
+            finish(slot, of: pending, .failure(ProduceRefusal(code: code, message: message)))
+        }
+        guard [-1, 0, 1].contains(request.acks) else { return refuse(.invalidRequiredAcks) }
+        guard let topic, partition.index >= 0, partition.index < topic.partitionCount else {
+            return refuse(pending.context.version >= 13 ? .unknownTopicID : .unknownTopicOrPartition)
+        }
+        let key = PartitionKey(topic.number, partition.index)
+        let shard = shard(of: key)
+        guard shard.isServing else { return refuseNotLeader(shard, slot, pending) }
+        let checked = ProduceCheck(version: pending.context.version, config: topic.config, now: wallClock())
+        let batch: ProduceCheck.Batch
+        do {
+            batch = try checked.check(partition.records)
+        } catch {
+            return refuse(error.code, error.message)
+        }
+        let command = Command.produce(
+            ProduceCommand(
+                partition: key, recordCount: batch.header.recordCount, maxTimestamp: batch.header.maxTimestamp,
+                producerID: batch.header.producerID, producerEpoch: batch.header.producerEpoch,
+                baseSequence: batch.header.baseSequence, proposedAt: checked.now))
+        pending.unanswered += 1
+        let appendTime = topic.config.usesLogAppendTime ? checked.now : -1
+        shard.node.propose(
+            head: command.encoded(), payload: batch.bytes, isCompressed: batch.header.attributes.codec != Codec.none
+        ) { [weak self] result in
+            pending.unanswered -= 1
+            self?.committed(result, shard, slot, pending, appendTime: appendTime)
+            pending.answerIfComplete()
+        }
+    }
+
+    private func committed(
+        _ result: Result<Applied<CommandResult>, RaftError>, _ shard: Shard, _ slot: ProduceSlot,
+        _ pending: PendingProduce, appendTime: Milliseconds
+    ) {
+        guard !pending.isAnswered else { return }
+        switch result {
+        case .success(let applied):
+            switch applied.response {
+            case .appended(let baseOffset, let logStart):
+                let outcome = ProduceOutcome(baseOffset: baseOffset, logStart: logStart, appendTime: appendTime)
+                finish(slot, of: pending, .success(outcome))
+            case .refused(let code):
+                finish(slot, of: pending, .failure(ProduceRefusal(code: code, message: nil)))
+            case .none, .topic, .producerID:
+                preconditionFailure("the state machine answers a produce with offsets or a refusal")
+            }
+        case .failure(.notLeader), .failure(.leadershipLost):
+            refuseNotLeader(shard, slot, pending)
+        case .failure(.overloaded):
+            finish(slot, of: pending, .failure(ProduceRefusal(code: .requestTimedOut, message: "\(RaftError.overloaded)")))
+        case .failure(let error):
+            finish(slot, of: pending, .failure(ProduceRefusal(code: .kafkaStorageError, message: "\(error)")))
+        }
+    }
+
+    private struct ProduceOutcome {
+        let baseOffset: Offset
+        let logStart: Offset
+        let appendTime: Milliseconds
+    }
+
+    private func finish(_ slot: ProduceSlot, of pending: PendingProduce, _ result: Result<ProduceOutcome, ProduceRefusal>) {
+        var partition = pending.response.topics[slot.topic].partitions[slot.partition]
+        switch result {
+        case .success(let outcome):
+            partition.baseOffset = outcome.baseOffset.rawValue
+            partition.logStartOffset = outcome.logStart.rawValue
+            partition.logAppendTimeMs = outcome.appendTime
+        case .failure(let refusal):
+            partition.baseOffset = -1
+            partition.errorCode = refusal.code
+            partition.errorMessage = refusal.message
+        }
+        pending.response.topics[slot.topic].partitions[slot.partition] = partition
+    }
+
+    /// NOT_LEADER_OR_FOLLOWER with the way to the leader, where it is known (KIP-951).
+    private func refuseNotLeader(_ shard: Shard, _ slot: ProduceSlot, _ pending: PendingProduce) {
+        finish(slot, of: pending, .failure(ProduceRefusal(code: .notLeaderOrFollower, message: nil)))
+        guard pending.context.version >= 10, let hint = leaderHint(shard) else { return }
+        pending.response.topics[slot.topic].partitions[slot.partition].currentLeader = hint.leader
+        if !pending.response.nodeEndpoints.contains(where: { $0.nodeID == hint.endpoint.nodeID }) {
+            pending.response.nodeEndpoints.append(hint.endpoint)
+        }
+    }
+
+    /// Who leads a shard and where clients reach it; nil while that is this broker (not ready yet) or unknown.
+    func leaderHint(_ shard: Shard) -> (leader: LeaderIDAndEpoch, endpoint: NodeEndpoint)? {
+        guard let leader = shard.leader, leader != configuration.nodeID, let broker = metadata.brokers[leader] else {
+            return nil
+        }
+        let hint = LeaderIDAndEpoch {
+            $0.leaderID = leader.rawValue
+            $0.leaderEpoch = shard.leaderEpoch
+        }
+        let endpoint = NodeEndpoint {
+            $0.nodeID = leader.rawValue
+            $0.host = broker.host
+            $0.port = broker.port
+            $0.rack = broker.rack
+        }
+        return (hint, endpoint)
+    }
+}

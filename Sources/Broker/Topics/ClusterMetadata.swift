@@ -1,0 +1,90 @@
+import Basics
+import KafkaWire
+
+/// A topic of the cluster.
+public struct Topic: Hashable, Sendable {
+    public var name: String
+    public var id: TopicID
+    public var number: TopicNumber
+    public var partitionCount: Int32
+    public var replicationFactor: Int16
+    public var config: TopicConfig
+}
+
+/// What the cluster as a whole knows: its topics, its brokers, its name. Lives in the metadata shard's log.
+///
+/// Owner: the `TopicsFSM` of shard 0, on the event loop.
+public struct ClusterMetadata {
+    public private(set) var clusterID: String?
+    public private(set) var topics: [String: Topic] = [:]
+    public private(set) var topicNames: [TopicID: String] = [:]
+    private var numbers: [TopicNumber: String] = [:]
+    public private(set) var brokers: [NodeID: BrokerRegistration] = [:]
+    private var nextTopicNumber: UInt32 = 1
+    private var nextProducerID: Int64 = 1
+
+    public init() {}
+
+    public func topic(named name: String) -> Topic? { topics[name] }
+    public func topic(_ id: TopicID) -> Topic? { topicNames[id].flatMap { topics[$0] } }
+    public func topic(_ number: TopicNumber) -> Topic? { numbers[number].flatMap { topics[$0] } }
+    public var sortedTopics: [Topic] { topics.values.sorted { $0.name < $1.name } }
+    public var sortedBrokers: [BrokerRegistration] { brokers.values.sorted { $0.id < $1.id } }
+
+    /// Whether a topic with this number was created once, alive or not.
+    func wasCreated(_ number: TopicNumber) -> Bool { number.rawValue < nextTopicNumber }
+
+    mutating func create(_ command: CreateTopicCommand) -> CommandResult {
+        guard topics[command.name] == nil else { return .refused(.topicAlreadyExists) }
+        guard !collides(command.name) else { return .refused(.invalidTopicException) }
+        let number = TopicNumber(nextTopicNumber)
+        nextTopicNumber += 1
+        topics[command.name] = Topic(
+            name: command.name, id: command.id, number: number, partitionCount: command.partitionCount,
+            replicationFactor: command.replicationFactor, config: TopicConfig(command.configs))
+        topicNames[command.id] = command.name
+        numbers[number] = command.name
+        return .topic(number)
+    }
+
+    /// Whether another topic's name differs only in '.' against '_', which metric names cannot tell apart.
+    public func collides(_ name: String) -> Bool {
+        guard name.utf8.contains(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_") }) else { return false }
+        let plain = Self.withoutDots(name)
+        return topics.keys.contains { $0 != name && Self.withoutDots($0) == plain }
+    }
+
+    private static func withoutDots(_ name: String) -> String {
+        String(name.map { $0 == "." ? "_" : $0 })
+    }
+
+    mutating func delete(_ id: TopicID) -> CommandResult {
+        guard let name = topicNames.removeValue(forKey: id), let topic = topics.removeValue(forKey: name)
+        else { return .refused(.unknownTopicID) }
+        numbers[topic.number] = nil
+        return .topic(topic.number)
+    }
+
+    mutating func createPartitions(_ id: TopicID, count: Int32) -> CommandResult {
+        guard let name = topicNames[id], var topic = topics[name] else { return .refused(.unknownTopicOrPartition) }
+        guard count > topic.partitionCount else { return .refused(.invalidPartitions) }
+        topic.partitionCount = count
+        topics[name] = topic
+        return .topic(topic.number)
+    }
+
+    mutating func allocateProducerID() -> CommandResult {
+        defer { nextProducerID += 1 }
+        return .producerID(nextProducerID)
+    }
+
+    mutating func register(_ broker: BrokerRegistration) -> CommandResult {
+        brokers[broker.id] = broker
+        return .none
+    }
+
+    mutating func initialize(id: String) -> CommandResult {
+        if clusterID == nil { clusterID = id }
+        return .none
+    }
+}

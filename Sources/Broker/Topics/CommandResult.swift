@@ -1,0 +1,13 @@
+import Basics
+import KafkaWire
+
+/// What the state machine answers for one log entry.
+public enum CommandResult: Hashable, Sendable {
+    /// The entry was none of the state machine's, or has nothing to say.
+    case none
+    /// The batch has these offsets; for a repeated batch, the ones it had the first time.
+    case appended(baseOffset: Offset, logStart: Offset)
+    case topic(TopicNumber)
+    case producerID(Int64)
+    case refused(ErrorCode)
+}

@@ -1,0 +1,99 @@
+import Basics
+import KafkaWire
+import Raft
+import SegmentLog
+
+/// The state machine of one shard: materialises topics and partitions from committed entries.
+///
+/// Owner: the shard's `RaftNode`, on the event loop. It holds no payload: a partition is an index into the shard's
+/// log. Everything here follows from the log alone.
+public final class TopicsFSM: FSM {
+    public typealias Response = CommandResult
+
+    /// Heads say everything the state machine needs; payloads stay where they are.
+    public static let readsPayloads = false
+
+    public let shard: ShardID
+    /// Filled in shard 0 only.
+    public private(set) var metadata = ClusterMetadata()
+    private(set) var partitions: [PartitionKey: PartitionState] = [:]
+    /// Topics deleted while this shard had, or could have had, partitions of them.
+    private var forgotten: Set<TopicNumber> = []
+    /// Partitions that got batches since `takeTouched` was called last, with the bytes.
+    private var touched: [(key: PartitionKey, bytes: Int)] = []
+
+    public init(shard: ShardID) { self.shard = shard }
+
+    public func apply(_ block: CommittedBlock, responses: inout [CommandResult]) {
+        for entry in block.entries {
+            guard entry.type == .command else {
+                responses.append(.none)
+                continue
+            }
+            do {
+                let command = try Command.decode(entry.head)
+                responses.append(
+                    apply(
+                        command, payloadBytes: entry.payloadRange.count, at: entry.index, block: block.base,
+                        term: block.term))
+            } catch {
+                // Skipping it would let this replica's state differ from that of a replica that understands it.
+                preconditionFailure(
+                    "shard \(shard), entry \(entry.index): \(error). A newer Martlet wrote this log: start that version")
+            }
+        }
+    }
+
+    private func apply(
+        _ command: Command, payloadBytes: Int, at index: LogIndex, block: LogIndex, term: Term
+    ) -> CommandResult {
+        switch command {
+        case .produce(let produce):
+            guard isAlive(produce.partition.topic) else { return .refused(.unknownTopicOrPartition) }
+            touched.append((produce.partition, payloadBytes))
+            return partition(produce.partition).apply(produce, at: index, block: block, term: term)
+        case .createTopic(let create): return metadata.create(create)
+        case .deleteTopic(let id):
+            let result = metadata.delete(id)
+            if case .topic(let number) = result { forget(number) }
+            return result
+        case .createPartitions(let id, let count): return metadata.createPartitions(id, count: count)
+        case .allocateProducerID: return metadata.allocateProducerID()
+        case .registerBroker(let broker): return metadata.register(broker)
+        case .initializeCluster(let id): return metadata.initialize(id: id)
+        case .forgetTopic(let number):
+            forget(number)
+            return .none
+        }
+    }
+
+    private func isAlive(_ topic: TopicNumber) -> Bool {
+        shard == .metadata ? metadata.topic(topic) != nil : !forgotten.contains(topic)
+    }
+
+    private func forget(_ topic: TopicNumber) {
+        if shard != .metadata { forgotten.insert(topic) }
+        partitions = partitions.filter { $0.key.topic != topic }
+    }
+
+    private func partition(_ key: PartitionKey) -> PartitionState {
+        if let known = partitions[key] { return known }
+        let created = PartitionState()
+        partitions[key] = created
+        return created
+    }
+
+    // MARK: Reading
+
+    /// The partition's state; nil while nothing was ever written to it.
+    func state(of key: PartitionKey) -> PartitionState? { partitions[key] }
+
+    /// Topics that have partitions in this shard.
+    var topicNumbers: Set<TopicNumber> { Set(partitions.keys.map(\.topic)) }
+
+    /// The partitions that got batches since the last call, each once per batch.
+    func takeTouched(_ body: (PartitionKey, _ bytes: Int) -> Void) {
+        for (key, bytes) in touched { body(key, bytes) }
+        touched.removeAll(keepingCapacity: true)
+    }
+}

@@ -1,0 +1,180 @@
+import Basics
+import Broker
+import KafkaWire
+import Logging
+import NIOCore
+
+/// One Kafka client's socket: cuts requests out of the stream, writes answers in their order, and stops reading when
+/// the client has too much under way.
+///
+/// Owner: its channel, on the event loop. Framing is by hand and answers are flushed once per turn of the loop: an
+/// asynchronous step for each frame would cost more than everything else.
+final class KafkaConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// Kafka's `socket.request.max.bytes`.
+    static let requestBytesMax = 104_857_600
+
+    private let broker: Broker
+    private let memory: RequestMemory
+    private let logger: Logger
+    private let connection = ClientConnection()
+    private var frames = FrameAccumulator(frameBytesMax: requestBytesMax, endianness: .big)
+    private var context: ChannelHandlerContext?
+    private var accountedBytes = 0
+    private var isFlushScheduled = false
+    private var isReadWanted = false
+    private var isWaitingForBroker = false
+
+    init(broker: Broker, memory: RequestMemory, logger: Logger) {
+        self.broker = broker
+        self.memory = memory
+        self.logger = logger
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        connection.onReady = { [unowned self] in self.scheduleFlush() }
+        connection.onClose = { [unowned self] in self.context?.close(promise: nil) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        connection.closed()
+        _ = memory.resize(from: accountedBytes, to: 0)
+        accountedBytes = 0
+        context.fireChannelInactive()
+    }
+
+    // MARK: Reading
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        frames.append(unwrapInboundIn(data))
+        takeRequests(context)
+    }
+
+    private func takeRequests(_ context: ChannelHandlerContext) {
+        while connection.isOpen, mayTakeRequest {
+            switch frames.next() {
+            case .needMore:
+                account(context)
+                return
+            case .invalid(let length):
+                close(context, because: "a request announces \(length) bytes")
+                return
+            case .frame(let frame):
+                do {
+                    try broker.receive(frame, from: connection)
+                } catch {
+                    close(context, because: "\(error)")
+                    return
+                }
+            }
+        }
+        account(context)
+    }
+
+    /// Counts what is buffered against the server's bound.
+    private func account(_ context: ChannelHandlerContext) {
+        guard connection.isOpen else { return }
+        let buffered = frames.bufferedBytes
+        guard buffered != accountedBytes else { return }
+        guard memory.resize(from: accountedBytes, to: buffered) else {
+            close(context, because: "incomplete requests hold \(memory.bytes) bytes, the bound is \(memory.bytesMax)")
+            return
+        }
+        accountedBytes = buffered
+    }
+
+    private func close(_ context: ChannelHandlerContext, because reason: String) {
+        logger.info("closing a client connection", metadata: [
+            "client": "\(context.channel.remoteAddress.map { "\($0)" } ?? "unknown")", "reason": "\(reason)",
+        ])
+        context.close(promise: nil)
+    }
+
+    /// Whether the client may have one more request under way.
+    private var mayTakeRequest: Bool {
+        connection.responses.count < broker.configuration.requestsPerConnectionMax
+            && connection.responses.readyBytes < broker.configuration.responseBytesPerConnectionMax
+            && !broker.isCongested
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if mayTakeRequest {
+            context.read()
+            return
+        }
+        isReadWanted = true
+        waitForBroker()
+    }
+
+    private func waitForBroker() {
+        guard broker.isCongested, !isWaitingForBroker else { return }
+        isWaitingForBroker = true
+        broker.whenUncongested { [weak self] in
+            self?.isWaitingForBroker = false
+            self?.resume()
+        }
+    }
+
+    /// Goes on with what is buffered, then with the socket.
+    private func resume() {
+        guard let context, connection.isOpen else { return }
+        takeRequests(context)
+        guard isReadWanted else { return }
+        guard mayTakeRequest else { return waitForBroker() }
+        isReadWanted = false
+        context.read()
+    }
+
+    // MARK: Writing
+
+    private func scheduleFlush() {
+        guard !isFlushScheduled, let context else { return }
+        isFlushScheduled = true
+        context.eventLoop.assumeIsolated().execute { [weak self] in
+            self?.isFlushScheduled = false
+            self?.writeResponses()
+        }
+    }
+
+    /// Writes what is ready, in order, as long as the socket takes it; the rest waits in the queue, where it counts.
+    private func writeResponses() {
+        guard let context, connection.isOpen else { return }
+        var hasWritten = false
+        while context.channel.isWritable, let frame = connection.nextResponse() {
+            for part in frame { context.write(wrapOutboundOut(part), promise: nil) }
+            hasWritten = true
+        }
+        if hasWritten {
+            context.flush()
+            resume()
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { writeResponses() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandlerEvent {
+            close(context, because: "idle")
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        logger.debug("client connection failed", metadata: ["error": "\(error)"])
+        context.close(promise: nil)
+    }
+}
+
+private typealias IdleStateHandlerEvent = IdleStateHandler.IdleStateEvent

@@ -1,0 +1,84 @@
+import Basics
+import RaftCore
+import SegmentLog
+
+/// Steps E and F: committed blocks go to the state machine, then everybody who waited for them is answered.
+extension RaftNode {
+    /// Bytes of the log read at a time when committed blocks are no longer in memory (after a start).
+    private static var replayBytes: Int { 8.mebibytes }
+
+    func applyCommitted() {
+        guard !isReplaying else { return }
+        let before = appliedIndex
+        while appliedIndex < core.commitIndex {
+            guard let block = log.block(containing: appliedIndex.next) else {
+                replay()
+                break
+            }
+            // A leader may learn of a commit in the middle of nothing: blocks commit whole.
+            invariant(block.last <= core.commitIndex, "a block commits as a whole")
+            apply(committed(block))
+        }
+        if appliedIndex > before { onApplied?() }
+    }
+
+    private func committed(_ block: Block) -> CommittedBlock {
+        guard Machine.readsPayloads else {
+            return CommittedBlock(term: block.term, entries: block.entries, payload: nil)
+        }
+        do {
+            return CommittedBlock(term: block.term, entries: block.entries, payload: try block.payload())
+        } catch {
+            // Its checksums were right, so the leader stored a payload that nobody can read: going on would let
+            // replicas differ.
+            preconditionFailure("block \(block.base): \(error)")
+        }
+    }
+
+    private func apply(_ block: CommittedBlock) {
+        invariant(block.base == appliedIndex.next, "blocks are applied in order: \(block.base) after \(appliedIndex)")
+        machine.apply(block, responses: &responses)
+        invariant(responses.count == block.entries.count, "the state machine answers every entry")
+        appliedIndex = block.last
+        if let first = inflight.first, first.base == block.base {
+            inflight.removeFirst()
+            for (position, completion) in first.completions.enumerated() {
+                completion?(.success(Applied(index: block.base + position, response: responses[position])))
+            }
+        }
+        responses.removeAll(keepingCapacity: true)
+    }
+
+    /// Reads committed blocks that are not in memory, applies them, and goes on.
+    private func replay() {
+        isReplaying = true
+        if Machine.readsPayloads {
+            log.read(from: appliedIndex.next, maxBytes: Self.replayBytes) { [weak self] result in
+                guard let self else { return }
+                self.replayed(result.map { blocks in blocks.map { self.committed($0) } })
+            }
+        } else {
+            log.readHeads(from: appliedIndex.next, maxBytes: Self.replayBytes) { [weak self] result in
+                self?.replayed(result.map { blocks in
+                    blocks.map { CommittedBlock(term: $0.term, entries: $0.entries, payload: nil) }
+                })
+            }
+        }
+    }
+
+    private func replayed(_ result: Result<[CommittedBlock], StorageError>) {
+        isReplaying = false
+        guard !isShutDown else { return }
+        switch result {
+        case .success(let blocks):
+            for block in blocks where block.last <= core.commitIndex { apply(block) }
+            onApplied?()
+            applyCommitted()
+        case .failure(let error):
+            logger.critical("cannot read the log to apply it", metadata: [
+                "index": "\(appliedIndex.next)", "error": "\(error)",
+            ])
+            storageBecameUnreadable(error)
+        }
+    }
+}
