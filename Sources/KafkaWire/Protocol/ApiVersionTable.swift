@@ -38,14 +38,22 @@ public enum ApiVersionTable {
         ApiSupport(ListOffsetsRequest.self, advertised: 1...10),
         ApiSupport(MetadataRequest.self, advertised: 0...13),
         ApiSupport(ApiVersionsRequest.self, advertised: 0...4),
+        ApiSupport(CreateTopicsRequest.self, advertised: 2...7),
+        ApiSupport(DeleteTopicsRequest.self, advertised: 1...6),
         ApiSupport(InitProducerIDRequest.self, advertised: 0...5),
+        ApiSupport(OffsetForLeaderEpochRequest.self, advertised: 2...4),
+        ApiSupport(DescribeConfigsRequest.self, advertised: 1...4),
+        ApiSupport(CreatePartitionsRequest.self, advertised: 0...3),
+        ApiSupport(DescribeClusterRequest.self, advertised: 0...2),
     ]
 
-    /// APIs whose messages this module reads and writes although no broker offers them yet.
-    static let decodableOnly: [ApiSupport] = []
+    /// APIs that are answered if asked, but not offered.
+    static let unadvertised: [ApiSupport] = [
+        ApiSupport(FindCoordinatorRequest.self, advertised: 0...6)
+    ]
 
     private static let byKey: [ApiSupport?] = {
-        let known = supported + decodableOnly
+        let known = supported + unadvertised
         var table = [ApiSupport?](repeating: nil, count: 1 + Int(known.map(\.api.rawValue).max() ?? 0))
         for support in known { table[Int(support.api.rawValue)] = support }
         return table
