@@ -74,6 +74,42 @@ public struct RecordBatchHeader: Hashable, Sendable {
         self = header
     }
 
+    init(
+        baseOffset: Int64, batchLength: Int32, partitionLeaderEpoch: Int32, magic: Int8, crc: UInt32,
+        attributes: RecordBatchAttributes, lastOffsetDelta: Int32, baseTimestamp: Int64, maxTimestamp: Int64,
+        producerID: Int64, producerEpoch: Int16, baseSequence: Int32, recordCount: Int32
+    ) {
+        self.baseOffset = baseOffset
+        self.batchLength = batchLength
+        self.partitionLeaderEpoch = partitionLeaderEpoch
+        self.magic = magic
+        self.crc = crc
+        self.attributes = attributes
+        self.lastOffsetDelta = lastOffsetDelta
+        self.baseTimestamp = baseTimestamp
+        self.maxTimestamp = maxTimestamp
+        self.producerID = producerID
+        self.producerEpoch = producerEpoch
+        self.baseSequence = baseSequence
+        self.recordCount = recordCount
+    }
+
+    func write(to buffer: inout ByteBuffer) {
+        buffer.writeInteger(baseOffset)
+        buffer.writeInteger(batchLength)
+        buffer.writeInteger(partitionLeaderEpoch)
+        buffer.writeInteger(magic)
+        buffer.writeInteger(crc)
+        buffer.writeInteger(attributes.rawValue)
+        buffer.writeInteger(lastOffsetDelta)
+        buffer.writeInteger(baseTimestamp)
+        buffer.writeInteger(maxTimestamp)
+        buffer.writeInteger(producerID)
+        buffer.writeInteger(producerEpoch)
+        buffer.writeInteger(baseSequence)
+        buffer.writeInteger(recordCount)
+    }
+
     /// The bytes of the whole batch. Not negative for any batch length.
     public var totalByteCount: Int { max(0, Int(batchLength) + Self.lengthPrefix) }
 
