@@ -94,12 +94,18 @@ extension Broker {
         }
     }
 
+    /// Largest batch that is decompressed to look at its timestamps.
+    private static var decompressedBytesMax: Int { 16.mebibytes }
+
     private static func firstRecord(
         notBefore timestamp: Milliseconds, in batch: BatchReader.Located
     ) -> (offset: Offset, timestamp: Milliseconds) {
-        if let reader = try? RecordBatchReader(batch.bytes) {
-            for record in reader where record.timestamp >= timestamp {
-                return (batch.baseOffset + Int(record.offsetDelta), record.timestamp)
+        if var reader = try? RecordBatchReader(RecordBatch(batch.bytes), limit: decompressedBytesMax) {
+            while let record = try? reader.next() {
+                guard record.timestamp >= timestamp else { continue }
+                // The batch's own base offset is the producer's; the deltas between its records hold.
+                let delta = record.offset - reader.header.baseOffset
+                return (batch.baseOffset + Int(delta), record.timestamp)
             }
         }
         // Its producer's codec cannot be read or the header promised more than the records hold: the batch as a whole
