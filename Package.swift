@@ -43,6 +43,9 @@ let package = Package(
         .target(name: "RaftCore", dependencies: ["Basics", deque], swiftSettings: strict),
         .target(name: "SegmentLog", dependencies: ["Basics", "CMartlet", "CZstd", nioCore, deque], swiftSettings: strict),
         .target(name: "Raft", dependencies: ["RaftCore", "SegmentLog", nioCore, deque, logging], swiftSettings: strict),
+        .executableTarget(
+            name: "raft-counter", dependencies: ["Raft", nioPosix, logging], path: "Sources/RaftCounter",
+            swiftSettings: strict),
         .target(name: "KafkaWire", dependencies: ["Basics", "CMartlet", "CZstd", "CCodecs", nioCore], swiftSettings: strict),
         .target(name: "Broker", dependencies: ["Raft", "KafkaWire", nioCore, deque, logging], swiftSettings: strict),
         .target(name: "Networking", dependencies: ["Broker", nioCore, nioPosix, logging], swiftSettings: strict),

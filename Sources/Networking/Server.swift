@@ -64,7 +64,16 @@ public final class Server: Sendable {
         }
     }
 
-    /// Returns when the server was stopped; throws when it cannot go on, after which the process must end.
+    /// The bounds on memory by name, for people.
+    public var bounds: [(name: String, value: String)] {
+        BrokerConfiguration(nodeID: configuration.nodeID, voters: [], advertisedHost: "", advertisedPort: 0).bounds
+            + [("incomplete requests", "\(configuration.requestBytesMax >> 20) MiB")]
+    }
+
+    /// Makes `waitForFailure` return without an error.
+    public func requestStop() { failure.succeed() }
+
+    /// Returns when a stop was requested; throws when it cannot go on, after which the process must end.
     public func waitForFailure() async throws {
         try await failure.futureResult.get()
     }
@@ -72,7 +81,7 @@ public final class Server: Sendable {
     /// Stops listening, answers what waits with an error, and closes the logs. Call once.
     public func stop() async {
         await ServerBuilder.tearDown(parts, on: loop)
-        failure.succeed()
+        requestStop()
         threads.stop()
         try? await group.shutdownGracefully()
     }

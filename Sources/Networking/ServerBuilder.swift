@@ -3,6 +3,7 @@ import Broker
 import Logging
 import NIOCore
 import NIOPosix
+import Raft
 import SegmentLog
 
 #if canImport(Glibc)
@@ -154,7 +155,7 @@ struct ServerBuilder: Sendable {
             broker: Broker.registration(brokerConfiguration), shardCount: UInt16(configuration.shardCount))
         let transport = PeerTransport(hello: hello, peers: peers, eventLoop: loop, logger: logger)
         let broker = Broker(
-            configuration: brokerConfiguration, logs: parts.value.logs, transport: transport, forwarding: transport,
+            configuration: brokerConfiguration, logs: parts.value.logs.map { SegmentBlockLog($0) }, transport: transport, forwarding: transport,
             encoderThread: threads.encoder, eventLoop: loop, wallClock: Self.wallClock,
             seed: UInt64.random(in: .min ... .max), logger: logger)
         transport.onDisconnect = { [weak broker] peer in broker?.peerDisconnected(peer) }

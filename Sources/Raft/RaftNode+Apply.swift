@@ -53,7 +53,7 @@ extension RaftNode {
     private func replay() {
         isReplaying = true
         if Machine.readsPayloads {
-            log.read(from: appliedIndex.next, maxBytes: Self.replayBytes) { [weak self] result in
+            log.read(from: appliedIndex.next, maxBytes: Self.replayBytes, decompress: true) { [weak self] result in
                 guard let self else { return }
                 self.replayed(result.map { blocks in blocks.map { self.committed($0) } })
             }
