@@ -1,4 +1,5 @@
 import Basics
+import DequeModule
 import NIOCore
 import RaftCore
 import SegmentLog

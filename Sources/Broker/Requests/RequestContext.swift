@@ -74,9 +74,7 @@ struct RequestContext {
         switch origin {
         case .client(let connection, let ticket): connection.complete(ticket, with: frame)
         case .peer(let completion):
-            var bytes = frame.contiguous
-            bytes.moveReaderIndex(forwardBy: 4)
-            completion(bytes)
+            completion(frame.withoutLength)
         }
     }
 

@@ -33,5 +33,5 @@ public struct Entry: Hashable, Sendable {
     }
 
     /// What the entry adds to a block before compression.
-    var encodedBytes: Int { BlockFormat.entryRecordBytes + head.readableBytes + payload.readableBytes }
+    public var encodedBytes: Int { BlockFormat.entryRecordBytes + head.readableBytes + payload.readableBytes }
 }

@@ -4,6 +4,7 @@ import Logging
 import Networking
 import SegmentLog
 import ServiceLifecycle
+import UnixSignals
 
 /// `martlet serve`: one broker.
 struct ServeCommand: AsyncParsableCommand {
