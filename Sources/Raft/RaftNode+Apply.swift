@@ -20,7 +20,10 @@ extension RaftNode {
             invariant(block.last <= core.commitIndex, "a block commits as a whole")
             apply(committed(block))
         }
-        if appliedIndex > before { onApplied?() }
+        guard appliedIndex > before else { return }
+        onApplied?()
+        // What was held back by the bound on uncommitted bytes may go on.
+        if !pending.isEmpty { scheduleDrain() }
     }
 
     private func committed(_ block: Block) -> CommittedBlock {
