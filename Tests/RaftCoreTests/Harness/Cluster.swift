@@ -28,6 +28,8 @@ struct Cluster {
         var reads: [Read] = []
         var committed = LogIndex.zero
         var incarnation: UInt64 = 0
+
+        var isLeader: Bool { isUp && core.status.role == .leader }
     }
 
     var now = Instant.zero
@@ -35,7 +37,7 @@ struct Cluster {
     var network: [Envelope] = []
     var checker = SafetyChecker()
     /// Told everything that happens; the scripts' golden output is made of it.
-    var trace: (String) -> Void = { _ in }
+    var trace: ((String) -> Void)?
     private let configure: (inout CoreConfiguration) -> Void
     private let seed: UInt64
     private var contents: UInt64 = 0
@@ -59,6 +61,8 @@ struct Cluster {
             seed: seed &* 1_000 &+ UInt64(id.rawValue) &* 100 &+ incarnation, now: now)
     }
 
+    func note(_ text: @autoclosure () -> String) { trace?(text()) }
+
     // MARK: What a test may do
 
     mutating func step(_ id: NodeID, _ event: Event) {
@@ -68,8 +72,8 @@ struct Cluster {
     /// Delivers the message at a place in the network; a `copy` leaves it there.
     mutating func deliver(at place: Int, copy: Bool = false) {
         let envelope = copy ? network[place] : network.remove(at: place)
-        guard nodes[envelope.to]!.isUp else { return trace("\(envelope.to) is down, lost: \(describe(envelope.message))") }
-        trace("\(envelope.to) <- \(envelope.from): \(describe(envelope.message))")
+        guard nodes[envelope.to]!.isUp else { return note("\(envelope.to) is down, lost: \(describe(envelope.message))") }
+        note("\(envelope.to) <- \(envelope.from): \(describe(envelope.message))")
         step(envelope.to, .message(from: envelope.from, envelope.message), received: blocks(of: envelope))
     }
 
@@ -79,7 +83,7 @@ struct Cluster {
 
     mutating func persist(_ id: NodeID) {
         for state in nodes[id]!.disk.syncHardState() {
-            trace("\(id) persisted \(describe(state))")
+            note("\(id) persisted \(describe(state))")
             step(id, .persisted(state))
         }
     }
@@ -95,7 +99,7 @@ struct Cluster {
         // One flush covers all that was written before it.
         for (i, completion) in completions.enumerated() {
             if i + 1 < completions.count, completions[i + 1].epoch == completion.epoch { continue }
-            trace("\(id) flushed through=\(completion.through) epoch=\(completion.epoch)")
+            note("\(id) flushed through=\(completion.through) epoch=\(completion.epoch)")
             step(id, .flushed(epoch: completion.epoch, through: completion.through))
         }
     }
@@ -106,7 +110,7 @@ struct Cluster {
         for read in reads {
             let blocks = failing ? [] : nodes[id]!.disk.read(from: read.from, maxBytes: read.maxBytes)
             let infos = blocks.map(\.info)
-            trace("\(id) read for \(read.to) epoch=\(read.epoch) \(describe(infos))")
+            note("\(id) read for \(read.to) epoch=\(read.epoch) \(describe(infos))")
             step(id, .blocksRead(to: read.to, epoch: read.epoch, infos), received: blocks)
         }
     }
@@ -129,10 +133,11 @@ struct Cluster {
     // MARK: The driver
 
     private mutating func step(_ id: NodeID, _ event: Event, received: [StoredBlock]) {
+        precondition(nodes[id]!.isUp, "\(id) is down")
         var actions: [Action] = []
         nodes[id]!.core.step(event, now: now, into: &actions)
         for action in actions {
-            if let text = describe(action) { trace("\(id): \(text)") }
+            if trace != nil, let text = describe(action) { note("\(id): \(text)") }
             perform(action, by: id, received: received)
         }
         checkState(of: id)

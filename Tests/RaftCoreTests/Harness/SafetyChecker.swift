@@ -24,7 +24,10 @@ struct SafetyChecker {
         if let other = leaders.updateValue(node, forKey: term), other != node {
             fail("term \(term) is led by \(other) and by \(node)")
         }
-        if !log.starts(with: committed) { fail("leader \(node) of term \(term) lacks committed entries") }
+        if !log.starts(with: committed) {
+            let place = zip(log, committed).prefix { $0 == $1 }.count
+            fail("leader \(node) of term \(term) lacks \(committed[place]), has \(log[place...].first as Any)")
+        }
     }
 
     /// Log Matching: called with the whole log whenever its end changed.
