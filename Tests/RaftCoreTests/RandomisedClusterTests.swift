@@ -196,8 +196,7 @@ private struct RandomRun {
         switch random.next() % 40 {
         case 0 where chance(perMille: crashPerMille * 20):
             cluster.note("! fail")
-            cluster.step(id, .storageFailed)
-            if chance(perMille: 500) { cluster.crash(id, keepingWrites: Int(random.next() % 3)) }
+            cluster.failDisk(id)
         case 1:
             cluster.step(id, .disconnected(cluster.ids.randomElement(using: &random)!))
         case 2...4:

@@ -115,6 +115,11 @@ struct Cluster {
         }
     }
 
+    mutating func failDisk(_ id: NodeID) {
+        nodes[id]!.disk.fail()
+        step(id, .storageFailed)
+    }
+
     mutating func crash(_ id: NodeID, keepingWrites: Int = 0, persists: Int = 0) {
         nodes[id]!.isUp = false
         nodes[id]!.reads.removeAll()

@@ -25,12 +25,18 @@ struct Disk {
     private(set) var writes: [Write] = []
     private(set) var persists: [HardState] = []
     var completions: [Completion] = []
+    private var hasFailed = false
 
     var lastIndex: LogIndex { blocks.last?.info.last ?? .zero }
 
     mutating func persist(_ state: HardState) { persists.append(state) }
-    mutating func append(_ new: [StoredBlock], epoch: StorageEpoch) { writes.append(.append(epoch: epoch, new)) }
-    mutating func truncate(from index: LogIndex) { writes.append(.truncate(from: index)) }
+    mutating func append(_ new: [StoredBlock], epoch: StorageEpoch) { write(.append(epoch: epoch, new)) }
+    mutating func truncate(from index: LogIndex) { write(.truncate(from: index)) }
+
+    private mutating func write(_ write: Write) {
+        precondition(!hasFailed, "a write after a failed one")
+        writes.append(write)
+    }
 
     /// Makes the oldest `count` writes durable, and notes the completion of each append.
     mutating func sync(_ count: Int = .max) {
@@ -53,6 +59,15 @@ struct Disk {
     mutating func crash(keepingWrites keptWrites: Int, persists keptPersists: Int) {
         for write in writes.prefix(keptWrites) { apply(write) }
         if let newest = persists.prefix(keptPersists).last { hardState = newest }
+        hasFailed = false
+        writes.removeAll()
+        persists.removeAll()
+        completions.removeAll()
+    }
+
+    /// A write fails: what was queued never happens, and nothing is written after it.
+    mutating func fail() {
+        hasFailed = true
         writes.removeAll()
         persists.removeAll()
         completions.removeAll()
