@@ -96,8 +96,9 @@ extension [Entry] {
     static func numbered(_ count: Int, from base: LogIndex, bytes: Int) -> [Entry] {
         (0 ..< count).map { number in
             let index = (base + number).rawValue
-            let payload = (0 ..< bytes).map { UInt8(truncatingIfNeeded: index &* 31 &+ UInt64($0) &* 7) }
-            return Entry(head: ByteBuffer(string: "h\(index)"), payload: ByteBuffer(bytes: payload))
+            var payload = ByteBuffer(integer: index)
+            payload.writeRepeatingByte(UInt8(truncatingIfNeeded: index), count: Swift.max(0, bytes - 8))
+            return Entry(head: ByteBuffer(string: "h\(index)"), payload: payload)
         }
     }
 }

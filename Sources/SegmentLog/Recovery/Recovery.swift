@@ -195,7 +195,7 @@ struct Recovery {
         guard let (scan, reader) = try walk(base, previousTerm: lastTerm) else { return reportHeader(base, last: next.previous) }
         add(scan.table)
         guard scan.table.last.next == next else {
-            damage.append(range(scan, last: next.previous))
+            damage.append(scan.damage(last: next.previous))
             return
         }
         if scan.table.end < reader.fileBytes { cuts.append((base, scan.table.end)) }
@@ -207,35 +207,15 @@ struct Recovery {
         summary.scannedSegments += 1
         guard let (scan, reader) = try walk(base, previousTerm: lastTerm) else { return reportHeader(base, last: nil) }
         add(scan.table)
-        if scan.table.last < state.watermark {
-            damage.append(range(scan, last: state.watermark))
-            return
-        }
-        // A segment gets its name after its first blocks were flushed.
-        if scan.table.blocks.isEmpty {
-            damage.append(range(scan, last: nil))
-            return
-        }
-        if case .order = scan.stop {
-            damage.append(range(scan, last: nil))
-            return
-        }
-        guard scan.stop != .endOfFile else { return }
-        let later = try scan.lastLaterBlock(reader, shard: options.shard)
-        if let later, later.end - scan.table.end > unflushedBytesMax {
-            damage.append(range(scan, last: later.last))
-        } else if later != nil || scan.stoppedAtOwnBlock {
+        let verdict = try TailVerdict(
+            scan, reader, shard: options.shard, watermark: state.watermark,
+            unflushedBytesMax: options.durability.unflushedBytesMax)
+        switch verdict {
+        case .clean: break
+        case .torn:
             summary.tornTail = .init(segment: base, position: scan.table.end, lastIndex: lastIndex)
             cuts.append((base, scan.table.end))
-        }
-    }
-
-    /// How far behind its first missing byte an unfinished group commit can reach. A block further away was written
-    /// after that byte had been flushed.
-    private var unflushedBytesMax: Int {
-        switch options.durability {
-        case .fsync: SegmentLogOptions.groupBytesMax
-        case .page: .max
+        case .damaged(let range): damage.append(range)
         }
     }
 
@@ -243,18 +223,6 @@ struct Recovery {
         add(SegmentTable(segment: base))
         damage.append(DamagedRange(
             file: LogLayout.segmentName(base), position: 0, firstIndex: base, lastIndex: last, reason: .segmentHeader))
-    }
-
-    private func range(_ scan: SegmentScan, last: LogIndex?) -> DamagedRange {
-        let reason: DamagedRange.Reason =
-            switch scan.stop {
-            case .invalid(let error): .block(error)
-            case .order(let expected): .order(expected: expected)
-            case .endOfFile, .blank, .stale: .missingBlocks
-            }
-        return DamagedRange(
-            file: LogLayout.segmentName(scan.table.segment), position: scan.table.end,
-            firstIndex: scan.table.last.next, lastIndex: last, reason: reason)
     }
 
     private mutating func tidyUp() throws(StorageError) {

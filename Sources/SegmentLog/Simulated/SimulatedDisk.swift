@@ -15,14 +15,14 @@ struct SimulatedDisk {
             guard !bytes.isEmpty else { return }
             let end = position + bytes.count
             if end > cached.count { resize(to: end) }
-            cached.replaceSubrange(position ..< end, with: bytes)
+            cached.copy(bytes, to: position)
             markDirty(position ..< end)
         }
 
         mutating func resize(to length: Int) {
             if length > cached.count {
                 markDirty(cached.count ..< length)
-                cached.append(contentsOf: repeatElement(0, count: length - cached.count))
+                cached.append(contentsOf: [UInt8](repeating: 0, count: length - cached.count))
             } else {
                 cached.removeLast(cached.count - length)
             }
@@ -31,7 +31,7 @@ struct SimulatedDisk {
         private mutating func markDirty(_ range: Range<Int>) {
             guard !range.isEmpty else { return }
             let sector = SimulatedFileSystem.sectorBytes
-            dirty.formUnion(range.lowerBound / sector ... (range.upperBound - 1) / sector)
+            for number in range.lowerBound / sector ... (range.upperBound - 1) / sector { dirty.insert(number) }
         }
 
         mutating func flush() {
@@ -181,7 +181,7 @@ struct SimulatedDisk {
 extension [UInt8] {
     fileprivate mutating func resize(to length: Int) {
         if length > count {
-            append(contentsOf: repeatElement(0, count: length - count))
+            append(contentsOf: [UInt8](repeating: 0, count: length - count))
         } else {
             removeLast(count - length)
         }
@@ -193,6 +193,12 @@ extension [UInt8] {
         let end = Swift.min(start + (tornAt ?? SimulatedFileSystem.sectorBytes), source.count)
         guard start < end else { return }
         if count < end { resize(to: end) }
-        replaceSubrange(start ..< end, with: source[start ..< end])
+        copy(source[start ..< end], to: start)
+    }
+
+    fileprivate mutating func copy(_ source: ArraySlice<UInt8>, to position: Int) {
+        withUnsafeMutableBytes { target in
+            source.withUnsafeBytes { target.copy($0, to: position) }
+        }
     }
 }

@@ -165,7 +165,8 @@ private final class SimulatedFile: StorageFile {
     }
 
     func write(_ buffers: [ByteBuffer], at position: Int) throws(StorageError) {
-        let bytes = buffers.flatMap { Array($0.readableBytesView) }
+        var bytes: [UInt8] = []
+        for buffer in buffers { buffer.withUnsafeReadableBytes { bytes.append(contentsOf: $0) } }
         try access(.write, bytes: bytes.count) { $0.write(bytes[...], at: position) } onFailure: { file in
             file.write(bytes[..<(bytes.count / 2)], at: position)
         }
