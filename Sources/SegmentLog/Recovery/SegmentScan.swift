@@ -35,6 +35,7 @@ struct SegmentScan {
         var scan = SegmentScan(table: SegmentTable(segment: segment))
         while scan.table.end < reader.fileBytes {
             let position = scan.table.end
+            scan.stoppedAtOwnBlock = false
             let front = try reader.view(at: position, length: BlockHeader.size)
             if front.isZero(0 ..< front.count) {
                 scan.stop = .blank
@@ -53,8 +54,8 @@ struct SegmentScan {
             }
             scan.table.append(BlockLocation(claimed, at: position))
             visit(claimed, bytes)
+            scan.stoppedAtOwnBlock = false
         }
-        scan.stoppedAtOwnBlock = false
         return scan
     }
 

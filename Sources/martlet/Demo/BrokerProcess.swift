@@ -26,7 +26,7 @@ final class BrokerProcess {
 
     func start() throws {
         let manager = FileManager.default
-        if !manager.fileExists(atPath: logPath) { manager.createFile(atPath: logPath, contents: nil) }
+        if !manager.fileExists(atPath: logPath) { _ = manager.createFile(atPath: logPath, contents: nil) }
         let output = try FileHandle(forWritingTo: URL(fileURLWithPath: logPath))
         try output.seekToEnd()
         let process = Process()
