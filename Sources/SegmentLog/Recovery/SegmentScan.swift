@@ -35,7 +35,6 @@ struct SegmentScan {
         var scan = SegmentScan(table: SegmentTable(segment: segment))
         while scan.table.end < reader.fileBytes {
             let position = scan.table.end
-            scan.stoppedAtOwnBlock = false
             let front = try reader.view(at: position, length: BlockHeader.size)
             if front.isZero(0 ..< front.count) {
                 scan.stop = .blank
