@@ -71,6 +71,12 @@ import Testing
         #expect(topic.partitions.count == 4)
     }
 
+    @Test func `a missing topic that the request names twice is created all the same`() throws {
+        let world = try World.ready()
+        let client = world.client(of: world.brokers[0])
+        let topics = try client.call(Self.request(["new", "new"])).topics
+        #expect(topics.map(\.errorCode) == [.none, .none])
+    }
 
     @Test func `a missing topic is unknown when the client does not want it created`() throws {
         let world = try World.ready()
