@@ -130,7 +130,21 @@ import Testing
         #expect(created.errorMessage?.contains(name) == true)
     }
 
+    @Test func `a config that is named again and again is refused`() throws {
+        let repeated = Array(repeating: Self.config("retention.ms", "1"), count: 70_000)
+        #expect(try create(Self.topic("t") { $0.configs = repeated }).errorCode == .invalidConfig)
+    }
 
+    @Test(arguments: [
+        ("cleanup.policy", Array(repeating: "delete", count: 4_000).joined(separator: ",")),
+        ("retention.ms", String(repeating: "0", count: 30_000) + "1"),
+        ("min.cleanable.dirty.ratio", "0." + String(repeating: "0", count: 30_000)),
+    ])
+    func `a value that is valid but endless is refused`(name: String, value: String) throws {
+        // A string of a request may have 32 KiB: a few of them are more than an entry's head holds.
+        let created = try create(Self.topic("t") { $0.configs = [Self.config(name, value)] })
+        #expect(created.errorCode == .invalidConfig)
+    }
 
     @Test func `a topic that the request names twice is refused both times, the others are created`() throws {
         let world = try World.ready()
