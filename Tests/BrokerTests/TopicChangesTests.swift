@@ -98,6 +98,16 @@ import Testing
         #expect(try client.consume("t") == ["new"])
     }
 
+    @Test func `deleting a topic wakes the fetches that wait for it`() throws {
+        let world = try World.ready()
+        let client = world.client(of: world.brokers[0])
+        try client.createTopic("t")
+        let waiting = try client.send(
+            SimulatedClient.fetchRequest("t", from: 0, maxWait: 60_000), version: SimulatedClient.fetchVersion)
+        _ = try world.client(of: world.brokers[0]).call(Self.delete(names: ["t"]))
+        world.run(for: .seconds(1))
+        #expect(waiting.response?.topics[0].partitions[0].errorCode == .unknownTopicOrPartition)
+    }
 
     @Test func `a topic grows, and its new partitions take records`() throws {
         let world = try World.ready()
