@@ -179,6 +179,12 @@ import Testing
         #expect(code == (abs(timestamp.subtractingReportingOverflow(world.wallClock).partialValue) < 1 << 60 ? .none : .invalidTimestamp))
     }
 
+    @Test func `a timestamp exactly 2^63 ms before the broker's clock is refused`() throws {
+        let (world, client) = try world()
+        let code = try client.produce(.batch("a", timestamps: [.min + world.wallClock]), to: "t").errorCode
+        #expect(code == .invalidTimestamp)
+    }
+
     // MARK: Bounds
 
 
