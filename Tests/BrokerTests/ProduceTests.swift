@@ -187,6 +187,23 @@ import Testing
 
     // MARK: Bounds
 
+    @Test func `more than may wait is refused, and the rest of the request answered truly`() throws {
+        let (_, client) = try world { $0.pendingBytesMax = 4_096 }
+        let large = try ByteBuffer.batch(String(repeating: "x", count: 3_500))
+        let first = try client.send(SimulatedClient.produceRequest(large, to: "t"), version: Self.version)
+        var request = SimulatedClient.produceRequest(large, to: "t")
+        request.topics[0].partitions.append(
+            ProduceRequest.Partition {
+                $0.index = 1
+                $0.records = try? .batch("small")
+            })
+        let second = try client.send(request, version: Self.version)
+        _ = try client.wait(for: first)
+        let partitions = try client.wait(for: second).topics[0].partitions
+        #expect(partitions.map(\.errorCode) == [.requestTimedOut, .none])
+        #expect(partitions.map(\.baseOffset) == [-1, 0])
+        #expect(try client.consume("t", partition: 1) == ["small"])
+    }
 
 
     @Test func `a broker with much waiting is congested until it is committed`() throws {
