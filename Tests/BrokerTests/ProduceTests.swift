@@ -205,6 +205,11 @@ import Testing
         #expect(try client.consume("t", partition: 1) == ["small"])
     }
 
+    @Test func `one batch larger than all that may wait is taken when nothing waits`() throws {
+        let (_, client) = try world { $0.pendingBytesMax = 1_024 }
+        let batch = try ByteBuffer.batch(String(repeating: "x", count: 5_000))
+        #expect(try client.produce(batch, to: "t").errorCode == .none)
+    }
 
     @Test func `a broker with much waiting is congested until it is committed`() throws {
         let (world, client) = try world { $0.pendingBytesMax = 4_096 }
