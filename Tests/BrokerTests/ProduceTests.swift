@@ -70,6 +70,15 @@ import Testing
         #expect(try client.call(request, version: 13).topics[0].partitions.map(\.errorCode) == [.unknownTopicID])
     }
 
+    @Test func `a partition that a topic of a known id does not have is not an unknown id`() throws {
+        let world = try World.ready()
+        let client = world.client(of: world.brokers[0])
+        let id = try client.createTopic("t").topicID
+        var request = SimulatedClient.produceRequest(try .batch("a"), to: "", partition: 5)
+        request.topics[0].topicID = id
+        let answer = try client.call(request, version: 13).topics[0].partitions[0]
+        #expect(answer.errorCode == .unknownTopicOrPartition)
+    }
 
     @Test func `several partitions in one request are answered together`() throws {
         let (_, client) = try world()
