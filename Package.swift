@@ -32,6 +32,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.6.3"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
@@ -43,6 +44,9 @@ let package = Package(
         .target(name: "RaftCore", dependencies: ["Basics", deque], swiftSettings: strict),
         .target(name: "SegmentLog", dependencies: ["Basics", "CMartlet", "CZstd", nioCore, deque], swiftSettings: strict),
         .target(name: "Raft", dependencies: ["RaftCore", "SegmentLog", nioCore, deque, logging], swiftSettings: strict),
+        .executableTarget(
+            name: "raft-counter", dependencies: ["Raft", nioPosix, logging], path: "Sources/RaftCounter",
+            swiftSettings: strict),
         .target(name: "KafkaWire", dependencies: ["Basics", "CMartlet", "CZstd", "CCodecs", nioCore], swiftSettings: strict),
         .target(name: "Broker", dependencies: ["Raft", "KafkaWire", nioCore, deque, logging], swiftSettings: strict),
         .target(name: "Networking", dependencies: ["Broker", nioCore, nioPosix, logging], swiftSettings: strict),
@@ -61,6 +65,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
                 logging,
             ],
             swiftSettings: strict

@@ -65,7 +65,7 @@ final class Shard {
 
     /// Brings the block that contains `index` into memory, with some that follow it.
     func load(_ index: LogIndex, completion: @escaping (Result<Void, StorageError>) -> Void) {
-        node.log.read(from: index, maxBytes: Self.readAheadBytes) { [self] result in
+        node.log.read(from: index, maxBytes: Self.readAheadBytes, decompress: true) { [self] result in
             completion(result.map { blocks in
                 // What is not committed may yet be cut off and replaced: it must not be remembered.
                 for block in blocks.reversed() where block.rawPayload != nil && block.last <= node.commitIndex {

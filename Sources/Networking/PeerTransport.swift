@@ -19,6 +19,19 @@ final class PeerTransport: Transport, RequestForwarding {
     static let silenceMax = TimeAmount.seconds(5)
     static let forwardTimeout = TimeAmount.seconds(10)
 
+    /// A connection this broker dialled: nothing comes back on it but the answers to requests passed on.
+    private struct DialledPeer: PeerFrameReceiver {
+        let transport: PeerTransport
+        let peer: Peer
+
+        func receive(_ frame: PeerFrame, on channel: any Channel) throws {
+            guard case .forwarded(let id, let response) = frame else { throw PeerRefusal.outOfOrder }
+            transport.finishForwarded(id, with: response)
+        }
+
+        func connectionClosed() { transport.disconnected(peer) }
+    }
+
     private final class Peer {
         let id: NodeID
         let address: SocketAddress
@@ -112,15 +125,8 @@ final class PeerTransport: Transport, RequestForwarding {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let (transport, peer) = bound.value
-                    let handler = PeerFrameHandler(
-                        logger: logger,
-                        onFrame: { frame, _ in
-                            if case .forwarded(let id, let response) = frame {
-                                transport.finishForwarded(id, with: response)
-                            }
-                        },
-                        onInactive: { transport.disconnected(peer) })
-                    try channel.pipeline.syncOperations.addHandler(handler)
+                    let receiver = DialledPeer(transport: transport, peer: peer)
+                    try channel.pipeline.syncOperations.addHandler(PeerFrameHandler(receiver, logger: logger))
                 }
             }
             .connect(to: peer.address)
@@ -160,5 +166,5 @@ final class PeerTransport: Transport, RequestForwarding {
 enum PeerSocket {
     /// Linux's `TCP_USER_TIMEOUT`: without it a connection whose other end vanished is noticed after many minutes.
     static let userTimeout: CInt = 18
-    static let userTimeoutMillis = CInt(PeerTransport.silenceMax.nanoseconds / 1_000_000)
+    static let userTimeoutMillis = ChannelOptions.Types.SocketOption.Value(PeerTransport.silenceMax.nanoseconds / 1_000_000)
 }

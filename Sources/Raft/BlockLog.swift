@@ -33,8 +33,9 @@ public protocol BlockLog: AnyObject {
     /// Blocks that end below `index` may leave memory.
     func evict(below index: LogIndex)
     /// Reads whole blocks in order, the first of which contains `from`: at least one, and no more than `maxBytes`
-    /// otherwise.
-    func read(from: LogIndex, maxBytes: Int, completion: @escaping (Result<[Block], StorageError>) -> Void)
+    /// otherwise. With `decompress`, every block comes with its raw payload attached.
+    func read(
+        from: LogIndex, maxBytes: Int, decompress: Bool, completion: @escaping (Result<[Block], StorageError>) -> Void)
     /// As `read`, but the blocks come without their payloads.
     func readHeads(from: LogIndex, maxBytes: Int, completion: @escaping (Result<[BlockHeads], StorageError>) -> Void)
 }

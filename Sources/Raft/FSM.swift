@@ -6,7 +6,7 @@ import SegmentLog
 ///
 /// Owner: the `RaftNode` it was given to, which calls it on its event loop only. It must be deterministic: the same
 /// entries give the same state on every node, so it reads no clock and draws no random number.
-public protocol FSM: AnyObject {
+public protocol FSM: AnyObject, SendableMetatype {
     /// What `apply` answers for one command; it resolves the `ApplyFuture` on the node that proposed it.
     associatedtype Response: Sendable
 

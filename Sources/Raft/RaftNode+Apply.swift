@@ -1,4 +1,5 @@
 import Basics
+import Logging
 import RaftCore
 import SegmentLog
 
@@ -19,7 +20,10 @@ extension RaftNode {
             invariant(block.last <= core.commitIndex, "a block commits as a whole")
             apply(committed(block))
         }
-        if appliedIndex > before { onApplied?() }
+        guard appliedIndex > before else { return }
+        onApplied?()
+        // What was held back by the bound on uncommitted bytes may go on.
+        if !pending.isEmpty { scheduleDrain() }
     }
 
     private func committed(_ block: Block) -> CommittedBlock {
@@ -53,7 +57,7 @@ extension RaftNode {
     private func replay() {
         isReplaying = true
         if Machine.readsPayloads {
-            log.read(from: appliedIndex.next, maxBytes: Self.replayBytes) { [weak self] result in
+            log.read(from: appliedIndex.next, maxBytes: Self.replayBytes, decompress: true) { [weak self] result in
                 guard let self else { return }
                 self.replayed(result.map { blocks in blocks.map { self.committed($0) } })
             }

@@ -1,4 +1,5 @@
 import Basics
+import DequeModule
 import NIOCore
 import RaftCore
 import SegmentLog
@@ -37,7 +38,7 @@ extension RaftNode {
     }
 
     /// Drains at the end of the loop's turn, so that everything read from all sockets in this turn shares a block.
-    private func scheduleDrain() {
+    func scheduleDrain() {
         guard !isDrainScheduled else { return }
         isDrainScheduled = true
         loop.assumeIsolated().execute { [weak self] in

@@ -230,7 +230,7 @@ public final class RaftNode<Machine: FSM> {
     }
 
     private func readBlocks(for peer: NodeID, _ epoch: ReplicationEpoch, from: LogIndex, maxBytes: Int) {
-        log.read(from: from, maxBytes: maxBytes) { [weak self] result in
+        log.read(from: from, maxBytes: maxBytes, decompress: false) { [weak self] result in
             guard let self, !self.isShutDown else { return }
             switch result {
             case .success(let blocks):

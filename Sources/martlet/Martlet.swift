@@ -2,5 +2,6 @@ import ArgumentParser
 
 @main
 struct Martlet: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "martlet", abstract: "A replicated log-queue message broker.")
+    static let configuration = CommandConfiguration(commandName: "martlet", abstract: "A replicated log-queue message broker.",
+        subcommands: [ServeCommand.self, LogCommand.self])
 }

@@ -12,12 +12,24 @@ struct BatchReader {
         case damaged(BlockError)
     }
 
+    /// How a walk over a run ended.
+    enum Walk {
+        case finished
+        /// The visitor had enough.
+        case stopped
+        case needsBlock(LogIndex)
+    }
+
     /// One batch where it stands.
     struct Located {
         let baseOffset: Offset
         let command: ProduceCommand
         let bytes: ByteBuffer
         let term: Term
+
+        /// The offset behind the batch's last record.
+        var endOffset: Offset { baseOffset + Int(command.recordCount) }
+        var leaderEpoch: Int32 { Int32(truncatingIfNeeded: term.rawValue) }
     }
 
     let shard: Shard
@@ -31,48 +43,48 @@ struct BatchReader {
     ///   - mustReturnOne: whether the first batch is returned even if it is larger.
     func read(from offset: Offset, bytesMax: Int, mustReturnOne: Bool) -> Outcome {
         var records = Records()
-        guard var position = state.index.position(of: offset) else { return .batches(records) }
-        let runs = state.index.runs
-        while position < runs.count {
-            let run = runs[position]
+        guard let first = state.index.position(of: offset) else { return .batches(records) }
+        for run in state.index.runs[first...] {
             do {
-                guard let block = try shard.block(containing: run.firstIndex) else {
-                    return records.isEmpty ? .needsBlock(run.firstIndex) : .batches(records)
-                }
-                var isFull = false
-                try visit(run, in: block) { batch in
-                    guard batch.baseOffset + Int(batch.command.recordCount) > offset else { return true }
+                let walk = try walk(run) { batch in
+                    guard batch.endOffset > offset else { return true }
                     let size = records.byteCount + batch.bytes.readableBytes
-                    guard size <= bytesMax || (records.isEmpty && mustReturnOne) else {
-                        isFull = true
-                        return false
-                    }
+                    guard size <= bytesMax || (records.isEmpty && mustReturnOne) else { return false }
                     records.append(
-                        batch: batch.bytes, baseOffset: batch.baseOffset.rawValue,
-                        leaderEpoch: Int32(truncatingIfNeeded: batch.term.rawValue))
+                        batch: batch.bytes, baseOffset: batch.baseOffset.rawValue, leaderEpoch: batch.leaderEpoch)
                     return true
                 }
-                if isFull { break }
+                switch walk {
+                case .finished: continue
+                case .stopped: return .batches(records)
+                case .needsBlock(let index): return records.isEmpty ? .needsBlock(index) : .batches(records)
+                }
             } catch {
                 return .damaged(error)
             }
-            position += 1
         }
         return .batches(records)
     }
 
     /// Calls back with each batch of the run, in order, until told to stop.
-    func visit(_ run: OffsetIndex.Run, in block: Block, _ body: (Located) -> Bool) throws(BlockError) {
-        let payload = try block.payload()
+    func walk(_ run: OffsetIndex.Run, _ body: (Located) -> Bool) throws(BlockError) -> Walk {
         var offset = run.firstOffset
-        for entry in block.entries {
-            guard entry.index >= run.firstIndex, entry.type == .command else { continue }
-            guard entry.index <= run.lastIndex else { return }
-            guard case .produce(let command) = try? Command.decode(entry.head), command.partition == key else { continue }
-            let batch = Located(
-                baseOffset: offset, command: command, bytes: entry.payload(in: payload), term: block.term)
-            offset = offset + Int(command.recordCount)
-            guard body(batch) else { return }
+        var next = run.firstIndex
+        while next <= run.lastIndex {
+            guard let block = try shard.block(containing: next) else { return .needsBlock(next) }
+            let payload = try block.payload()
+            for entry in block.entries where entry.index >= next && entry.type == .command {
+                guard entry.index <= run.lastIndex else { return .finished }
+                guard case .produce(let command) = try? Command.decode(entry.head), command.partition == key else {
+                    continue
+                }
+                let batch = Located(
+                    baseOffset: offset, command: command, bytes: entry.payload(in: payload), term: block.term)
+                offset = batch.endOffset
+                guard body(batch) else { return .stopped }
+            }
+            next = block.last.next
         }
+        return .finished
     }
 }

@@ -1,5 +1,6 @@
 import Basics
 import KafkaWire
+import Logging
 import NIOCore
 import SegmentLog
 
@@ -27,7 +28,7 @@ final class FetchTask {
     init(_ request: FetchRequest, _ context: RequestContext, broker: Broker) {
         self.broker = broker
         self.request = request
-        self.context = context
+        self.context = context.withoutBytes
         let wait = min(Milliseconds(max(request.maxWaitMs, 0)), broker.configuration.requestWaitMax)
         deadline = broker.loop.now + .milliseconds(wait)
         bytesLeft = 0

@@ -1,5 +1,6 @@
 import Basics
 import KafkaWire
+import Logging
 import NIOCore
 
 /// From bytes to handlers.

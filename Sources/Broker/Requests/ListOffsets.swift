@@ -1,5 +1,6 @@
 import Basics
 import KafkaWire
+import Logging
 import NIOCore
 import SegmentLog
 
@@ -73,55 +74,48 @@ extension Broker {
         at timestamp: Milliseconds, inRun position: Int, of state: PartitionState, _ key: PartitionKey, _ shard: Shard,
         _ answer: ListOffsetsResponse.Partition, _ completion: @escaping (ListOffsetsResponse.Partition) -> Void
     ) {
-        let run = state.index.runs[position]
-        withBlock(run.firstIndex, of: shard) { result in
-            var answer = answer
-            do {
-                let block = try result.get()
-                try BatchReader(shard: shard, state: state, key: key).visit(run, in: block) { batch in
-                    guard batch.command.maxTimestamp >= timestamp else { return true }
-                    let found = Self.firstRecord(notBefore: timestamp, in: batch)
-                    answer.offset = found.offset.rawValue
-                    answer.timestamp = found.timestamp
-                    answer.leaderEpoch = Int32(truncatingIfNeeded: batch.term.rawValue)
-                    return false
-                }
-            } catch {
-                self.logger.error("a block in the log cannot be read", metadata: ["partition": "\(key)", "error": "\(error)"])
-                answer.errorCode = .kafkaStorageError
-            }
+        var answer = answer
+        func fail(_ error: any Error) {
+            logger.error("a block in the log cannot be read", metadata: ["partition": "\(key)", "error": "\(error)"])
+            answer.errorCode = .kafkaStorageError
             completion(answer)
         }
+        do {
+            let reader = BatchReader(shard: shard, state: state, key: key)
+            let walk = try reader.walk(state.index.runs[position]) { batch in
+                guard batch.command.maxTimestamp >= timestamp else { return true }
+                let found = Self.firstRecord(notBefore: timestamp, in: batch)
+                answer.offset = found.offset.rawValue
+                answer.timestamp = found.timestamp
+                answer.leaderEpoch = batch.leaderEpoch
+                return false
+            }
+            guard case .needsBlock(let index) = walk else { return completion(answer) }
+            shard.load(index) { [weak self] result in
+                if case .failure(let error) = result { return fail(error) }
+                self?.findRecord(at: timestamp, inRun: position, of: state, key, shard, answer, completion)
+            }
+        } catch {
+            fail(error)
+        }
     }
+
+    /// Largest batch that is decompressed to look at its timestamps.
+    private static var decompressedBytesMax: Int { 16.mebibytes }
 
     private static func firstRecord(
         notBefore timestamp: Milliseconds, in batch: BatchReader.Located
     ) -> (offset: Offset, timestamp: Milliseconds) {
-        if let reader = try? RecordBatchReader(batch.bytes) {
-            for record in reader where record.timestamp >= timestamp {
-                return (batch.baseOffset + Int(record.offsetDelta), record.timestamp)
+        if var reader = try? RecordBatchReader(RecordBatch(batch.bytes), limit: decompressedBytesMax) {
+            while let record = try? reader.next() {
+                guard record.timestamp >= timestamp else { continue }
+                // The batch's own base offset is the producer's; the deltas between its records hold.
+                let delta = record.offset - reader.header.baseOffset
+                return (batch.baseOffset + Int(delta), record.timestamp)
             }
         }
         // Its producer's codec cannot be read or the header promised more than the records hold: the batch as a whole
         // is the best answer, and an early one, so that nothing is skipped.
         return (batch.baseOffset, batch.command.maxTimestamp)
-    }
-
-    /// Calls back with the block that contains `index`, from memory or from disk.
-    private func withBlock(_ index: LogIndex, of shard: Shard, _ body: @escaping (Result<Block, any Error>) -> Void) {
-        do {
-            if let block = try shard.block(containing: index) { return body(.success(block)) }
-        } catch {
-            return body(.failure(error))
-        }
-        shard.load(index) { result in
-            body(Result {
-                try result.get()
-                guard let block = try shard.block(containing: index) else {
-                    preconditionFailure("a block that was just loaded is in memory")
-                }
-                return block
-            })
-        }
     }
 }

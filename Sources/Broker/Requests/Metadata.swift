@@ -40,8 +40,11 @@ extension Broker {
             }
         }
         let version = CreateTopicsRequest.versions.upperBound
-        guard let frame = try? WireFrame(request, version: version, correlationID: 0, clientID: nil).withoutLength else {
-            preconditionFailure("a request with valid topic names can be encoded")
+        let frame: ByteBuffer
+        do {
+            frame = try WireFrame(request, version: version, correlationID: 0, clientID: nil).withoutLength
+        } catch {
+            preconditionFailure("a request with valid topic names can be encoded: \(error)")
         }
         if metadataShard.isServing {
             receiveForwarded(frame) { _ in goOn() }

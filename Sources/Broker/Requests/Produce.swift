@@ -15,7 +15,7 @@ final class PendingProduce {
     private(set) var isAnswered = false
 
     init(_ context: RequestContext, acks: Int16, deadline: NIODeadline) {
-        self.context = context
+        self.context = context.withoutBytes
         self.acks = acks
         self.deadline = deadline
     }

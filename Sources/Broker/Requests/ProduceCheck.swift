@@ -23,19 +23,14 @@ struct ProduceCheck {
     let now: Milliseconds
 
     func check(_ records: ByteBuffer?) throws(ProduceRefusal) -> Batch {
-        guard let records, records.readableBytes > 0 else {
-            throw ProduceRefusal(code: .invalidRecord, message: "a partition came without a record batch")
-        }
         let header: RecordBatchHeader
         do {
-            header = try RecordBatchHeader(validating: records, maximumBytes: config.batchBytesMax)
+            header = try RecordBatchHeader(
+                validating: records, maximumBytes: config.batchBytesMax, produceVersion: version)
         } catch {
             throw ProduceRefusal(code: error.errorCode, message: "\(error)")
         }
-        if header.attributes.codec == .zstd, version < 7 {
-            throw ProduceRefusal(
-                code: .unsupportedCompressionType, message: "zstd needs version 7 of Produce; this request has \(version)")
-        }
+        guard let records else { preconditionFailure("a header was read from it") }
         if header.attributes.isTransactional {
             throw ProduceRefusal(code: .invalidTxnState, message: "transactions are not offered by this broker")
         }
@@ -43,11 +38,13 @@ struct ProduceCheck {
             try checkTimestamp(header.maxTimestamp)
             return Batch(header: header, bytes: records)
         }
-        var stamped = records
-        RecordBatchHeader.setLogAppendTime(now, in: &stamped)
-        var dated = header
-        dated.maxTimestamp = now
-        return Batch(header: dated, bytes: stamped)
+        do {
+            var dated = try RecordBatch(records)
+            dated.setAppendTime(now)
+            return Batch(header: dated.header, bytes: dated.bytes)
+        } catch {
+            throw ProduceRefusal(code: error.errorCode, message: "\(error)")
+        }
     }
 
     private func checkTimestamp(_ timestamp: Milliseconds) throws(ProduceRefusal) {

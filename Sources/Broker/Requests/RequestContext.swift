@@ -33,6 +33,11 @@ struct RequestContext {
 
     var version: Int16 { header.version }
 
+    /// The same without the request's bytes: who only waits to answer does not keep them in memory.
+    var withoutBytes: RequestContext {
+        RequestContext(header: header, frame: ByteBuffer(), body: ByteBuffer(), origin: origin)
+    }
+
     /// Whether another broker passed the request on: it must not be passed on again.
     var isForwarded: Bool {
         if case .peer = origin { return true }
@@ -74,9 +79,7 @@ struct RequestContext {
         switch origin {
         case .client(let connection, let ticket): connection.complete(ticket, with: frame)
         case .peer(let completion):
-            var bytes = frame.contiguous
-            bytes.moveReaderIndex(forwardBy: 4)
-            completion(bytes)
+            completion(frame.withoutLength)
         }
     }
 

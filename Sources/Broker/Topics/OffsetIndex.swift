@@ -1,13 +1,13 @@
 import Basics
-import SegmentLog
 
 /// Where a partition's offsets stand in the shard's log.
 ///
-/// One run per block that holds batches of the partition: "the partition's entries from `firstIndex` to `lastIndex`
-/// are consecutive batches, the first of which has offset `firstOffset`". Inside a block the directory tells the rest.
-/// An entry that the state machine refused ends a run, because it takes no offsets.
+/// A sparse index of runs: "the partition's entries from `firstIndex` to `lastIndex` are consecutive batches, the
+/// first of which has offset `firstOffset`". The heads of the blocks between tell the rest. A run covers at most
+/// `spanBytesMax` of the log, so a reader never scans further than that. An entry that the state machine refused ends
+/// a run, because it takes no offsets.
 ///
-/// Owner: its `PartitionState`. 32 bytes a run, so about 128 bytes for each MiB of a busy log.
+/// Owner: its `PartitionState`. 32 bytes a run: at most one for each span of the log in which the partition got data.
 struct OffsetIndex {
     struct Run: Hashable, Sendable {
         var firstOffset: Offset
@@ -17,25 +17,28 @@ struct OffsetIndex {
         var maxTimestamp: Milliseconds
     }
 
-    private(set) var runs: [Run] = []
-    /// The block that the last run is in; a run never leaves its block.
-    private var lastBlock: LogIndex = .zero
-    private var isLastRunOpen = false
+    /// Bytes of log that one run may reach over: about a block.
+    static let spanBytesMax = 256 * 1_024
 
-    /// Records that the entry at `index`, in the block beginning at `block`, took offsets from `offset` on.
-    mutating func append(offset: Offset, index: LogIndex, block: LogIndex, timestamp: Milliseconds) {
-        if isLastRunOpen, block == lastBlock {
+    private(set) var runs: [Run] = []
+    /// Where in the log the last run begins, in bytes; nil when no run may be continued.
+    private var openRunStart: Int?
+
+    /// Records that the entry at `index` took offsets from `offset` on.
+    ///
+    /// - Parameter position: the bytes of all entries of the shard before this one.
+    mutating func append(offset: Offset, index: LogIndex, position: Int, timestamp: Milliseconds) {
+        if let start = openRunStart, position - start < Self.spanBytesMax {
             runs[runs.count - 1].lastIndex = index
             runs[runs.count - 1].maxTimestamp = max(runs[runs.count - 1].maxTimestamp, timestamp)
         } else {
             runs.append(Run(firstOffset: offset, firstIndex: index, lastIndex: index, maxTimestamp: timestamp))
-            lastBlock = block
-            isLastRunOpen = true
+            openRunStart = position
         }
     }
 
     /// Records that an entry of the partition took no offsets: what follows begins a run of its own.
-    mutating func closeRun() { isLastRunOpen = false }
+    mutating func closeRun() { openRunStart = nil }
 
     /// Position of the run that contains `offset`; nil when `offset` lies before the first run.
     func position(of offset: Offset) -> Int? {

@@ -23,7 +23,9 @@ final class PartitionState {
     private(set) var producers: [Int64: ProducerState] = [:]
 
     /// Applies a batch: assigns its offsets or says why not.
-    func apply(_ command: ProduceCommand, at index: LogIndex, block: LogIndex, term: Term) -> CommandResult {
+    ///
+    /// - Parameter position: the bytes of all entries of the shard before this one.
+    func apply(_ command: ProduceCommand, at index: LogIndex, position: Int, term: Term) -> CommandResult {
         if command.producerID >= 0, let known = producers[command.producerID] {
             switch known.verdict(
                 epoch: command.producerEpoch, sequence: command.baseSequence, count: command.recordCount)
@@ -44,7 +46,7 @@ final class PartitionState {
         nextOffset = nextOffset + Int(command.recordCount)
         let epoch = Int32(truncatingIfNeeded: term.rawValue)
         if epochStarts.last?.epoch != epoch { epochStarts.append(EpochStart(epoch: epoch, startOffset: baseOffset)) }
-        self.index.append(offset: baseOffset, index: index, block: block, timestamp: command.maxTimestamp)
+        self.index.append(offset: baseOffset, index: index, position: position, timestamp: command.maxTimestamp)
         if command.producerID >= 0 { remember(command, baseOffset) }
         return .appended(baseOffset: baseOffset, logStart: logStart)
     }

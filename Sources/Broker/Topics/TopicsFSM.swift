@@ -19,6 +19,8 @@ public final class TopicsFSM: FSM {
     private(set) var partitions: [PartitionKey: PartitionState] = [:]
     /// Topics deleted while this shard had, or could have had, partitions of them.
     private var forgotten: Set<TopicNumber> = []
+    /// Payload bytes of all entries applied: where the log stands, in bytes.
+    private var position = 0
     /// Partitions that got batches since `takeTouched` was called last, with the bytes.
     private var touched: [(key: PartitionKey, bytes: Int)] = []
 
@@ -33,9 +35,8 @@ public final class TopicsFSM: FSM {
             do {
                 let command = try Command.decode(entry.head)
                 responses.append(
-                    apply(
-                        command, payloadBytes: entry.payloadRange.count, at: entry.index, block: block.base,
-                        term: block.term))
+                    apply(command, payloadBytes: entry.payloadRange.count, at: entry.index, term: block.term))
+                position += entry.payloadRange.count
             } catch {
                 // Skipping it would let this replica's state differ from that of a replica that understands it.
                 preconditionFailure(
@@ -44,14 +45,12 @@ public final class TopicsFSM: FSM {
         }
     }
 
-    private func apply(
-        _ command: Command, payloadBytes: Int, at index: LogIndex, block: LogIndex, term: Term
-    ) -> CommandResult {
+    private func apply(_ command: Command, payloadBytes: Int, at index: LogIndex, term: Term) -> CommandResult {
         switch command {
         case .produce(let produce):
             guard isAlive(produce.partition.topic) else { return .refused(.unknownTopicOrPartition) }
             touched.append((produce.partition, payloadBytes))
-            return partition(produce.partition).apply(produce, at: index, block: block, term: term)
+            return partition(produce.partition).apply(produce, at: index, position: position, term: term)
         case .createTopic(let create): return metadata.create(create)
         case .deleteTopic(let id):
             let result = metadata.delete(id)

@@ -48,9 +48,16 @@ struct FieldRecorder: FieldCoder {
                 nullable: field.nullable,
                 tagged: field.tagged,
                 tag: field.tag,
-                defaultValue: String(describing: `default`),
-                initialValue: String(describing: value)
+                defaultValue: Self.text(of: `default`),
+                initialValue: Self.text(of: value)
             )
         )
+    }
+
+    /// Without the word "Optional" around what is not null.
+    private static func text(of value: Any) -> String {
+        let mirror = Mirror(reflecting: value)
+        guard mirror.displayStyle == .optional, let wrapped = mirror.children.first else { return "\(value)" }
+        return "\(wrapped.value)"
     }
 }

@@ -106,6 +106,7 @@ extension ErrorCode: CustomStringConvertible {
         .unreleasedInstanceID: "UNRELEASED_INSTANCE_ID",
         .unsupportedAssignor: "UNSUPPORTED_ASSIGNOR",
         .staleMemberEpoch: "STALE_MEMBER_EPOCH",
+        .unsupportedEndpointType: "UNSUPPORTED_ENDPOINT_TYPE",
         .unknownSubscriptionID: "UNKNOWN_SUBSCRIPTION_ID",
         .telemetryTooLarge: "TELEMETRY_TOO_LARGE",
         .transactionAbortable: "TRANSACTION_ABORTABLE",

@@ -106,6 +106,7 @@ extension ErrorCode {
     public static let unreleasedInstanceID = ErrorCode(rawValue: 111)
     public static let unsupportedAssignor = ErrorCode(rawValue: 112)
     public static let staleMemberEpoch = ErrorCode(rawValue: 113)
+    public static let unsupportedEndpointType = ErrorCode(rawValue: 115)
     public static let unknownSubscriptionID = ErrorCode(rawValue: 117)
     public static let telemetryTooLarge = ErrorCode(rawValue: 118)
     public static let transactionAbortable = ErrorCode(rawValue: 120)

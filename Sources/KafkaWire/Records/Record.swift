@@ -67,11 +67,13 @@ public struct RecordHeaders: Sequence, Hashable, Sendable {
 
         public mutating func next() -> RecordHeader? {
             // The bytes were walked through when the record was read, so nothing but their end stops this.
-            guard rest.readableBytes > 0,
-                let key = try? rest.readNullableVarintBytes(),
-                let value = try? rest.readNullableVarintBytes()
-            else { return nil }
-            return RecordHeader(key: String(buffer: key), value: value)
+            guard rest.readableBytes > 0 else { return nil }
+            do {
+                guard let key = try rest.readNullableVarintBytes() else { return nil }
+                return RecordHeader(key: String(buffer: key), value: try rest.readNullableVarintBytes())
+            } catch {
+                return nil
+            }
         }
     }
 }

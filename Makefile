@@ -1,0 +1,46 @@
+# The two commands a newcomer needs are `make demo` and `make test`; each installs what is missing.
+
+SHELL := /bin/bash
+PACKAGES := libzstd-dev liblz4-dev libsnappy-dev zlib1g-dev
+TEST_PACKAGES := kcat python3 python3-venv
+VENV := .build/venv
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: demo test unit-test cluster-test build deps test-deps clean help
+
+help: ## Say what there is.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+demo: deps ## Build, then watch three brokers replicate, lose their leader, and lose nothing.
+	swift build -c release --product martlet
+	.build/release/martlet demo $(ARGS)
+
+test: unit-test cluster-test ## Run every test.
+
+unit-test: deps ## Run the tests that need no other process.
+	swift build --build-tests
+	swift test --skip-build --parallel
+
+cluster-test: deps test-deps ## Run real brokers against real clients.
+	swift build --product martlet
+	$(VENV)/bin/python -m pytest -q Tests/ClusterTests $(ARGS)
+
+build: deps ## Build the release binary, .build/release/martlet.
+	swift build -c release --product martlet
+
+deps:
+	@missing=""; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q $$missing; fi
+
+test-deps: $(VENV)/.installed
+	@missing=""; for p in $(TEST_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q $$missing; fi
+
+$(VENV)/.installed: Tests/ClusterTests/requirements.txt
+	python3 -m venv --help >/dev/null 2>&1 || ($(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q python3 python3-venv)
+	python3 -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -q -r Tests/ClusterTests/requirements.txt
+	touch $@
+
+clean: ## Remove everything that was built.
+	rm -rf .build

@@ -1,0 +1,18 @@
+import NIOCore
+
+/// Frames that pass through a broker on their way to or from another one, without being understood.
+extension WireFrame {
+    /// A frame around a header and body that are encoded already.
+    public init(framing headerAndBody: ByteBuffer) {
+        var length = ByteBuffer()
+        length.writeInteger(Int32(headerAndBody.readableBytes))
+        self.init([length, headerAndBody], byteCount: 4 + headerAndBody.readableBytes)
+    }
+
+    /// Header and body in one buffer, without the frame's length.
+    public var withoutLength: ByteBuffer {
+        var bytes = contiguous
+        bytes.moveReaderIndex(forwardBy: 4)
+        return bytes
+    }
+}

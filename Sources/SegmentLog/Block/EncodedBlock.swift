@@ -1,0 +1,52 @@
+import Basics
+import NIOCore
+import Synchronization
+
+/// A block that does not know its place yet: directory, payload and payload checksum are done, the header is not.
+///
+/// It gets its place once, in its own memory: a second stamp would have to copy, so it traps.
+public final class EncodedBlock: Sendable {
+    private let header: BlockHeader
+    private let rawPayload: ByteBuffer?
+    private let unstamped: Mutex<ByteBuffer?>
+
+    init(header: BlockHeader, bytes: ByteBuffer, rawPayload: ByteBuffer?) {
+        self.header = header
+        self.rawPayload = rawPayload
+        unstamped = Mutex(bytes)
+    }
+
+    /// Number of entries.
+    public var count: Int { header.count }
+    /// Bytes on disk and on the wire.
+    public var encodedSize: Int { header.encodedSize }
+    /// Bytes of the payload before compression.
+    public var rawLength: Int { header.rawLength }
+    public var codec: BlockCodec { header.codec }
+
+    /// Fills in the header. Cheap: a checksum over header and directory.
+    public func stamp(base: LogIndex, term: Term, segment: LogIndex) -> Block {
+        invariant(segment.rawValue >= 1 && segment <= base, "block \(base) cannot lie in segment \(segment)")
+        var stamped = header
+        stamped.base = base
+        stamped.term = term
+        stamped.segment = segment
+        guard var bytes = takeBytes() else {
+            preconditionFailure("invariant broken: block \(base) was stamped before")
+        }
+        stamped.headerChecksum = bytes.withUnsafeMutableReadableBytes { raw in
+            stamped.write(to: raw)
+            let checksum = BlockHeader.checksum(UnsafeRawBufferPointer(raw), directoryLength: stamped.directoryLength)
+            raw.put(checksum, at: BlockFormat.headerBytes - 4)
+            return checksum
+        }
+        return Block(header: stamped, bytes: bytes, rawPayload: rawPayload)
+    }
+
+    private func takeBytes() -> ByteBuffer? {
+        unstamped.withLock { bytes in
+            defer { bytes = nil }
+            return bytes
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import Basics
+
+/// When an append counts as stored.
+public enum Durability: Hashable, Sendable {
+    /// After a flush to stable storage.
+    case fsync
+    /// When the kernel has it: survives the end of the process, not of the machine. Term and vote are flushed all the
+    /// same.
+    case page
+}
+
+public struct SegmentLogOptions: Hashable, Sendable {
+    /// Created if missing.
+    public var directory: String
+    public var shard: ShardID
+    /// Size at which a segment is sealed; one block larger than this has a segment of its own.
+    public var segmentBytes = 64.mebibytes
+    public var durability = Durability.fsync
+    /// Reserve the next segment's disk space while idle.
+    public var preallocate = true
+    /// Reclaimed segments kept so that their disk blocks can be overwritten: a flush then writes no file metadata.
+    public var recycleMax = 2
+    /// Cut the log where it is damaged. Entries that were acknowledged may be lost: for a single node whose operator
+    /// has said so, never by default.
+    public var acceptDataLoss = false
+    /// Nothing in the directory is changed, and the lock is not taken.
+    public var readOnly = false
+    /// Block tables of sealed segments kept in memory.
+    public var tableBytesMax = 16.mebibytes
+
+    public init(directory: String, shard: ShardID = .metadata) {
+        self.directory = directory
+        self.shard = shard
+    }
+
+    /// The bytes that go to disk between two flushes. Recovery relies on it: an unfinished group commit is no longer.
+    public static let groupBytesMax = 4.mebibytes
+}

@@ -1,0 +1,135 @@
+import Basics
+import DequeModule
+import NIOCore
+import Synchronization
+
+/// Reads blocks from segment files. Used by jobs of the reader executor, of which there may be several at a time; it
+/// shares nothing with the writer but the files.
+final class SegmentReader: Sendable {
+    /// A segment file as the loop knows it. The generation tells a file from an earlier one of the same name.
+    struct FileKey: Hashable, Sendable {
+        var base: LogIndex
+        var generation: UInt64
+    }
+
+    struct Request: Sendable {
+        var file: FileKey
+        /// The blocks to read, consecutive; nil if the loop doesn't hold the segment's table.
+        var locations: ArraySlice<BlockLocation>?
+        var from: LogIndex
+        var maxBytes: Int
+        var decompress: Bool
+    }
+
+    struct Answer: Sendable {
+        var blocks: [Block]
+        /// The segment's table, if it had to be loaded.
+        var table: SegmentTable?
+    }
+
+    /// Files kept open. Enough for one catching-up consumer per segment of a few, far below any descriptor limit.
+    private static let openFilesMax = 64
+
+    private let options: SegmentLogOptions
+    private let files: any FileSystem
+    private let layout: LogLayout
+    private let open = Mutex<Deque<(key: FileKey, file: any StorageFile)>>([])
+
+    init(options: SegmentLogOptions, files: any FileSystem) {
+        self.options = options
+        self.files = files
+        layout = LogLayout(directory: options.directory)
+    }
+
+    func read(_ request: Request) throws(StorageError) -> Answer {
+        let file = try file(request.file)
+        var table: SegmentTable?
+        var locations = request.locations ?? []
+        if request.locations == nil {
+            let loaded = try loadTable(request.file.base, file)
+            locations = loaded.locations(from: request.from, maxBytes: request.maxBytes)
+            table = loaded
+            if locations.isEmpty { throw damage(loaded.segment, loaded.end, request.from, .missingBlocks) }
+        }
+        return Answer(blocks: try read(locations, of: request.file.base, file, request.decompress), table: table)
+    }
+
+    private func read(
+        _ locations: ArraySlice<BlockLocation>, of segment: LogIndex, _ file: any StorageFile, _ decompress: Bool
+    ) throws(StorageError) -> [Block] {
+        guard let first = locations.first, let last = locations.last else { return [] }
+        var bytes = try file.read(at: first.position, length: last.end - first.position)
+        var blocks: [Block] = []
+        blocks.reserveCapacity(locations.count)
+        for location in locations {
+            do throws(BlockError) {
+                let block = try Block.decode(from: &bytes)
+                guard block.segment == segment, block.shard == options.shard, block.base == location.base,
+                    block.term == location.term, block.encodedSize == Int(location.length)
+                else { throw .headerChecksumMismatch }
+                blocks.append(decompress ? block.withRawPayload(try block.payload()) : block)
+            } catch {
+                throw damage(segment, location.position, location.base, .block(error), last: location.last)
+            }
+        }
+        return blocks
+    }
+
+    /// The table of a sealed segment: from its sidecar, or by walking the segment if that is missing or damaged.
+    func loadTable(_ segment: LogIndex, _ file: any StorageFile) throws(StorageError) -> SegmentTable {
+        let fileBytes = try file.size()
+        if let content = try? sidecar(segment),
+            let table = SegmentTable(
+                sidecar: content, shard: options.shard, segment: segment, fileBytes: fileBytes)
+        {
+            return table
+        }
+        let reader = try SequentialReader(file)
+        return try SegmentScan.run(reader, shard: options.shard, segment: segment, previousTerm: .zero).table
+    }
+
+    private func sidecar(_ segment: LogIndex) throws(StorageError) -> ByteBuffer {
+        let file = try files.open(layout.sidecar(segment), .read)
+        return try file.read(at: 0, length: try file.size())
+    }
+
+    private func damage(
+        _ segment: LogIndex, _ position: Int, _ index: LogIndex, _ reason: DamagedRange.Reason, last: LogIndex? = nil
+    ) -> StorageError {
+        .damaged([DamagedRange(
+            file: LogLayout.segmentName(segment), position: position, firstIndex: index, lastIndex: last,
+            reason: reason)])
+    }
+
+    /// The open file, most recently used last.
+    func file(_ key: FileKey) throws(StorageError) -> any StorageFile {
+        let known: (any StorageFile)? = open.withLock { open in
+            guard let position = open.firstIndex(where: { $0.key == key }) else { return nil }
+            let entry = open.remove(at: position)
+            open.append(entry)
+            return entry.file
+        }
+        if let known { return known }
+        let file = try files.open(layout.segment(key.base), .read)
+        open.withLock { open in
+            open.append((key, file))
+            if open.count > Self.openFilesMax { open.removeFirst() }
+        }
+        return file
+    }
+
+    /// Closes the files of segments that no longer exist, so that their disk space is freed.
+    func forget(_ isGone: (FileKey) -> Bool) {
+        open.withLock { open in open.removeAll { isGone($0.key) } }
+    }
+}
+
+extension SegmentTable {
+    /// The blocks from the one that contains `index` on, at least one and no more than `maxBytes` otherwise.
+    func locations(from index: LogIndex, maxBytes: Int) -> ArraySlice<BlockLocation> {
+        guard let start = find(index) else { return [] }
+        var end = start + 1
+        while end < blocks.count, blocks[end].end - blocks[start].position <= maxBytes { end += 1 }
+        return ArraySlice(Array(blocks[start ..< end]))
+    }
+}

@@ -1,0 +1,292 @@
+import Basics
+import NIOCore
+
+/// Executes the commands of one log: the only place that writes to its files.
+///
+/// `@unchecked Sendable`: everything but `queue` is touched by jobs of one executor only, which run one at a time, and
+/// by `SegmentLog.open` before the first of them. Any error poisons the writer: it does nothing more, since after a
+/// failed write or flush nobody knows what is on disk (Rebello et al., ATC '20).
+final class SegmentWriter: @unchecked Sendable {
+    let queue = WriteQueue()
+
+    private let options: SegmentLogOptions
+    private let files: any FileSystem
+    private let layout: LogLayout
+    private let executor: any StorageExecutor
+    private let lock: (any FileLock)?
+    private let state: StateFile
+
+    private var active: ActiveFile?
+    private var staged = StagedWrite()
+    private var prepared: (any StorageFile)?
+    private var recycled: [LogIndex]
+    private var housekeeping: [Chore] = []
+    private var written = LogIndex.zero
+    private var truncations = 0
+    private var failure: StorageError?
+    private var isClosed = false
+
+    private struct ActiveFile {
+        var base: LogIndex
+        var file: any StorageFile
+        /// It has its final name. Until then it is the file `prepared`, and does not exist for recovery.
+        var isPublished: Bool
+        var isDirty = false
+    }
+
+    /// Contiguous blocks on their way into the active file.
+    private struct StagedWrite {
+        var buffers: [ByteBuffer] = []
+        var position = 0
+        var bytes = 0
+    }
+
+    /// Work that nobody waits for.
+    private enum Chore {
+        case seal(SegmentTable, any StorageFile)
+        case prepare
+    }
+
+    init(
+        recovery: Recovery, executor: any StorageExecutor, lock: (any FileLock)?, state: StateFile
+    ) throws(StorageError) {
+        options = recovery.options
+        files = recovery.files
+        layout = recovery.layout
+        recycled = recovery.recycled
+        self.executor = executor
+        self.lock = lock
+        self.state = state
+        if let last = recovery.segments.last {
+            let base = last.base
+            active = ActiveFile(
+                base: base, file: try files.open(layout.segment(base), .readWrite), isPublished: true)
+            written = last.last
+        }
+        if options.preallocate { housekeeping.append(.prepare) }
+    }
+
+    // MARK: Jobs
+
+    func submit(_ command: WriteCommand, report: @escaping WriteQueue.Report) {
+        if queue.push(command, report: report) { executor.submit { self.runJob() } }
+    }
+
+    func submitHousekeeping() {
+        if queue.schedule() { executor.submit { self.runJob() } }
+    }
+
+    /// One group commit or one chore, then room for the other logs of this executor.
+    private func runJob() {
+        let (commands, report) = queue.takeGroup()
+        var group = GroupReport()
+        if failure == nil, !isClosed {
+            do throws(StorageError) {
+                if commands.isEmpty { try runChore() } else { try execute(commands, &group) }
+            } catch {
+                failure = error
+                housekeeping = []
+            }
+        }
+        if failure != nil { group = GroupReport(failure: failure) }
+        if case .close? = commands.last { group.isClosed = true }
+        group.truncations = truncations
+        if !commands.isEmpty { report?(group) }
+        if queue.endJob(hasMore: !housekeeping.isEmpty) { executor.submit { self.runJob() } }
+    }
+
+    private func execute(_ commands: ArraySlice<WriteCommand>, _ group: inout GroupReport) throws(StorageError) {
+        for command in commands {
+            switch command {
+            case .append(let append):
+                stage(append)
+                group.token = append.token
+            case .roll(let base, let table): try roll(to: base, sealing: table)
+            case .truncate(let truncation): try truncate(truncation)
+            case .saveHardState(let hardState):
+                try writeStaged()
+                try state.save { $0.hardState = hardState }
+                group.hardStates += 1
+            case .reclaim(let bases, let first): try reclaim(bases, first: first)
+            case .close: try close()
+            }
+        }
+        if !isClosed { try commit() }
+        group.through = written
+    }
+
+    /// Ends a group: everything staged is written, and flushed if durability asks for it.
+    private func commit() throws(StorageError) {
+        try writeStaged()
+        guard let active, active.isDirty || !active.isPublished else { return }
+        if !active.isPublished {
+            try publish()
+        } else if options.durability == .fsync {
+            try flush()
+        }
+        self.active?.isDirty = false
+    }
+
+    private func flush() throws(StorageError) {
+        guard let active else { return }
+        try active.file.flush()
+        self.active?.isDirty = false
+        try state.hint(written)
+    }
+
+    // MARK: Appending
+
+    private func stage(_ append: WriteCommand.Append) {
+        if staged.buffers.isEmpty { staged.position = append.position }
+        invariant(staged.position + staged.bytes == append.position, "block at \(append.position) is not contiguous")
+        staged.buffers.append(append.bytes)
+        staged.bytes += append.bytes.readableBytes
+        written = append.last
+    }
+
+    private func writeStaged() throws(StorageError) {
+        guard !staged.buffers.isEmpty else { return }
+        guard let active else { preconditionFailure("invariant broken: blocks without a segment") }
+        try active.file.write(staged.buffers, at: staged.position)
+        self.active?.isDirty = true
+        staged = StagedWrite()
+    }
+
+    /// The successor's existence says that the old segment is complete, so that one is flushed first, at any
+    /// durability.
+    private func roll(to base: LogIndex, sealing table: SegmentTable?) throws(StorageError) {
+        try finishActive()
+        while !housekeeping.isEmpty { try runChore() }
+        if let active, let table { housekeeping.append(.seal(table, active.file)) }
+        if prepared == nil { try prepare(allocating: false) }
+        guard let file = prepared else { preconditionFailure("invariant broken: no prepared segment") }
+        prepared = nil
+        active = ActiveFile(base: base, file: file, isPublished: false)
+        staged.buffers = [SegmentFormat.header(shard: options.shard, base: base)]
+        staged.position = 0
+        staged.bytes = SegmentFormat.headerBytes
+        if options.preallocate { housekeeping.append(.prepare) }
+    }
+
+    private func finishActive() throws(StorageError) {
+        try writeStaged()
+        guard let active else { return }
+        if !active.isPublished {
+            try publish()
+        } else {
+            try flush()
+        }
+    }
+
+    /// Gives a new segment its name, after its first blocks are safe: a segment that exists is never empty.
+    private func publish() throws(StorageError) {
+        guard let active else { return }
+        try active.file.flush()
+        try files.rename(layout.prepared, to: layout.segment(active.base))
+        try files.syncDirectory(options.directory)
+        self.active?.isPublished = true
+        self.active?.isDirty = false
+        try state.hint(written)
+    }
+
+    // MARK: Cutting
+
+    /// Each step is durable before the next, newest first, so that a crash leaves a shorter log and never a hole.
+    private func truncate(_ truncation: WriteCommand.Truncation) throws(StorageError) {
+        try finishActive()
+        housekeeping.removeAll { chore in
+            guard case .seal(let table, _) = chore else { return false }
+            return table.segment >= truncation.kept ?? .zero
+        }
+        try state.save { state in
+            state.watermark = min(state.watermark, truncation.last)
+            state.truncations += 1
+            if truncation.kept == nil { state.firstSegment = .zero }
+        }
+        for base in truncation.dropped {
+            try files.unlink(layout.segment(base))
+            try unlinkIfPresent(layout.sidecar(base))
+            try files.syncDirectory(options.directory)
+        }
+        active = nil
+        if let kept = truncation.kept {
+            let file = try files.open(layout.segment(kept), .readWrite)
+            try file.truncate(to: truncation.position)
+            try file.flush()
+            try unlinkIfPresent(layout.sidecar(kept))
+            active = ActiveFile(base: kept, file: file, isPublished: true)
+        }
+        written = truncation.last
+        truncations += 1
+    }
+
+    private func unlinkIfPresent(_ path: String) throws(StorageError) {
+        do throws(StorageError) {
+            try files.unlink(path)
+        } catch {
+            guard case .io(.unlink, _, .noSuchFile) = error else { throw error }
+        }
+    }
+
+    // MARK: Housekeeping
+
+    private func runChore() throws(StorageError) {
+        guard !housekeeping.isEmpty else { return }
+        switch housekeeping.removeFirst() {
+        case .seal(let table, let file): try seal(table, file)
+        case .prepare: if prepared == nil { try prepare(allocating: true) }
+        }
+    }
+
+    /// Cuts off what was preallocated or recycled, so that the file is the same on every replica.
+    private func seal(_ table: SegmentTable, _ file: any StorageFile) throws(StorageError) {
+        try file.truncate(to: table.end)
+        try file.flush()
+        try SegmentTable.writeSidecar(table, shard: options.shard, files: files, layout: layout)
+        try state.save { $0.watermark = max($0.watermark, table.last) }
+    }
+
+    private func prepare(allocating: Bool) throws(StorageError) {
+        if let base = recycled.first {
+            recycled.removeFirst()
+            try files.rename(layout.free(base), to: layout.prepared)
+        }
+        let file = try files.open(layout.prepared, .create)
+        // Reserving space is an optimisation; if the disk is full, the append that needs the space will say so.
+        if allocating { try? file.allocate(options.segmentBytes) }
+        prepared = file
+    }
+
+    /// The floor is durable before the first file goes, so that recovery finishes what a crash interrupts.
+    private func reclaim(_ bases: [LogIndex], first: LogIndex) throws(StorageError) {
+        // `first` may be the active segment, which must exist before the state says that it must.
+        try finishActive()
+        while !housekeeping.isEmpty { try runChore() }
+        try state.save { $0.firstSegment = first }
+        for base in bases {
+            if recycled.count < options.recycleMax {
+                try files.rename(layout.segment(base), to: layout.free(base))
+                recycled.append(base)
+            } else {
+                try files.unlink(layout.segment(base))
+            }
+            try unlinkIfPresent(layout.sidecar(base))
+        }
+        try files.syncDirectory(options.directory)
+    }
+
+    private func close() throws(StorageError) {
+        try finishActive()
+        housekeeping.removeAll { if case .prepare = $0 { true } else { false } }
+        while !housekeeping.isEmpty { try runChore() }
+        try state.save { $0.watermark = written }
+        active = nil
+        prepared = nil
+        isClosed = true
+    }
+}
+
+extension Int32 {
+    /// ENOENT, the same number everywhere.
+    static var noSuchFile: Int32 { 2 }
+}

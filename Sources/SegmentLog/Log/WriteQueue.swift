@@ -1,0 +1,106 @@
+import Basics
+import NIOCore
+import Synchronization
+
+/// What the loop asks of the writer; executed in order.
+enum WriteCommand: Sendable {
+    case append(Append)
+    /// Begins segment `base`. The active one, if any, is complete: `sealing` is its table.
+    case roll(to: LogIndex, sealing: SegmentTable?)
+    case truncate(Truncation)
+    case saveHardState(HardStateRecord)
+    /// These segments go; `first` is the oldest one that stays.
+    case reclaim([LogIndex], first: LogIndex)
+    case close
+
+    struct Append: Sendable {
+        var position: Int
+        var bytes: ByteBuffer
+        var last: LogIndex
+        var token: UInt64
+    }
+
+    struct Truncation: Sendable {
+        /// Newest first.
+        var dropped: [LogIndex]
+        /// The segment that is cut and becomes the active one; nil when the log is empty now.
+        var kept: LogIndex?
+        var position: Int
+        var last: LogIndex
+    }
+}
+
+/// What the writer tells the loop after each group commit.
+struct GroupReport: Sendable {
+    /// The token of the newest append that is stored now, and how far the log is stored.
+    var token: UInt64?
+    var through = LogIndex.zero
+    /// How many truncations were executed, this group's included, since the log was opened.
+    var truncations = 0
+    /// How many hard states were made durable.
+    var hardStates = 0
+    var isClosed = false
+    var failure: StorageError?
+}
+
+/// The mailbox between a log's loop and its writer. Bounded by what the driver lets a log have unflushed.
+final class WriteQueue: Sendable {
+    typealias Report = @Sendable (GroupReport) -> Void
+
+    private struct State {
+        var commands: [WriteCommand] = []
+        var report: Report?
+        var isScheduled = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Adds a command; true if the caller must submit a job that drains the queue.
+    func push(_ command: WriteCommand, report: @escaping Report) -> Bool {
+        state.withLock { state in
+            state.commands.append(command)
+            state.report = report
+            defer { state.isScheduled = true }
+            return !state.isScheduled
+        }
+    }
+
+    /// True if the caller must submit a job, although there is no command yet.
+    func schedule() -> Bool {
+        state.withLock { state in
+            defer { state.isScheduled = true }
+            return !state.isScheduled
+        }
+    }
+
+    /// The next group: all that waits, but no more than `SegmentLogOptions.groupBytesMax` of blocks unless one is
+    /// larger.
+    func takeGroup() -> (commands: ArraySlice<WriteCommand>, report: Report?) {
+        state.withLock { state in
+            var bytes = 0
+            let end = state.commands.firstIndex { command in
+                guard case .append(let append) = command else { return false }
+                defer { bytes += append.bytes.readableBytes }
+                return bytes > 0 && bytes + append.bytes.readableBytes > SegmentLogOptions.groupBytesMax
+            }
+            let group = state.commands[..<(end ?? state.commands.count)]
+            let report = state.report
+            if end == nil {
+                state.commands = []
+                // Holding on to the report would hold on to the log.
+                state.report = nil
+            } else {
+                state.commands.removeFirst(group.count)
+            }
+            return (group, report)
+        }
+    }
+
+    /// Ends a job; true if another one is needed.
+    func endJob(hasMore: Bool) -> Bool {
+        state.withLock { state in
+            state.isScheduled = hasMore || !state.commands.isEmpty
+            return state.isScheduled
+        }
+    }
+}

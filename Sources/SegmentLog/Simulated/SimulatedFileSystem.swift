@@ -1,0 +1,197 @@
+import Basics
+import NIOCore
+import Synchronization
+
+/// A file system in memory that loses what a real one may lose: for tests and simulations.
+///
+/// Each file has two images: what was written, and what a power failure leaves. `flush` copies sectors of 512 bytes
+/// from one to the other, `syncDirectory` does the same for names. Faults are planned by whoever runs the world; the
+/// numbers for random losses come from one seed.
+public final class SimulatedFileSystem: FileSystem {
+    public static let sectorBytes = 512
+
+    /// A call that changed something, or was meant to.
+    public struct Call: Hashable, Sendable {
+        public var operation: StorageOperation
+        /// The last component of the path.
+        public var name: String
+        public var bytes = 0
+    }
+
+    /// What survives a crash.
+    public enum Loss: Hashable, Sendable {
+        /// The process ends; the machine stays up.
+        case nothing
+        /// Power failure, and nothing reached the disk by chance.
+        case everythingUnflushed
+        /// Power failure; each unflushed sector is old, new or torn, and some names arrived.
+        case random
+    }
+
+    let world: Mutex<SimulatedDisk>
+
+    public init(seed: UInt64 = 0) { world = Mutex(SimulatedDisk(random: RandomSource(seed: seed))) }
+
+    // MARK: The world's side
+
+    /// All calls that change something, in order.
+    public var calls: [Call] { world.withLock { $0.calls } }
+
+    public func clearCalls() { world.withLock { $0.calls = [] } }
+
+    /// Every call from the `count`-th changing one on fails, as if the machine had stopped there.
+    public func stop(afterCalls count: Int) { world.withLock { $0.callsLeft = count } }
+
+    /// The next call of this kind fails with `errno`. A failed write has written half; a failed flush has lost
+    /// everything unflushed and will not say so again.
+    public func failNext(_ operation: StorageOperation, errno: Int32) {
+        world.withLock { $0.failures[operation, default: []].append(errno) }
+    }
+
+    /// Ends whoever uses the files: open files and locks are gone, and so is what `loss` takes.
+    public func restart(losing loss: Loss) { world.withLock { $0.restart(losing: loss) } }
+
+    /// The bytes of a file as a reader sees them; nil if there is none.
+    public func content(_ path: String) -> [UInt8]? {
+        world.withLock { world in world.names[path].flatMap { world.files[$0]?.cached } }
+    }
+
+    /// Changes a file behind everybody's back, on the disk itself.
+    public func alter(_ path: String, _ change: @Sendable (inout [UInt8]) -> Void) {
+        world.withLock { world in
+            guard let number = world.names[path], var file = world.files[number] else { return }
+            change(&file.cached)
+            file.durable = file.cached
+            file.dirty = []
+            world.files[number] = file
+        }
+    }
+
+    // MARK: FileSystem
+
+    public func createDirectory(_ path: String) throws(StorageError) {}
+
+    public func open(_ path: String, _ mode: FileMode) throws(StorageError) -> any StorageFile {
+        let result = world.withLock { $0.open(path, mode) }
+        let opened = try result.get()
+        return SimulatedFile(system: self, number: opened.number, life: opened.life, path: path)
+    }
+
+    public func list(_ directory: String) throws(StorageError) -> [String] {
+        let prefix = directory + "/"
+        return world.withLock { world in
+            world.names.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+        }
+    }
+
+    public func rename(_ source: String, to target: String) throws(StorageError) {
+        try world.withLock { $0.rename(source, to: target) }.get()
+    }
+
+    public func unlink(_ path: String) throws(StorageError) {
+        try world.withLock { $0.unlink(path) }.get()
+    }
+
+    public func syncDirectory(_ path: String) throws(StorageError) {
+        try world.withLock { $0.syncDirectory(path) }.get()
+    }
+
+    public func lock(_ path: String) throws(StorageError) -> any FileLock {
+        let life = try world.withLock { $0.lock(path) }.get()
+        return SimulatedLock(system: self, path: path, life: life)
+    }
+}
+
+private final class SimulatedLock: FileLock {
+    private let system: SimulatedFileSystem
+    private let path: String
+    private let life: Int
+
+    init(system: SimulatedFileSystem, path: String, life: Int) {
+        self.system = system
+        self.path = path
+        self.life = life
+    }
+
+    deinit {
+        system.world.withLock { world in
+            if world.life == life { world.locks.remove(path) }
+        }
+    }
+}
+
+private final class SimulatedFile: StorageFile {
+    private let system: SimulatedFileSystem
+    private let number: Int
+    private let life: Int
+    private let path: String
+
+    init(system: SimulatedFileSystem, number: Int, life: Int, path: String) {
+        self.system = system
+        self.number = number
+        self.life = life
+        self.path = path
+    }
+
+    private func access<Value: Sendable>(
+        _ operation: StorageOperation, bytes: Int = 0, changes: Bool = true,
+        _ body: (inout SimulatedDisk.File) -> Value,
+        onFailure: (inout SimulatedDisk.File) -> Void = { _ in }
+    ) throws(StorageError) -> Value {
+        let result: Result<Value, StorageError> = system.world.withLock { world in
+            guard world.life == life, world.files[number] != nil else {
+                return .failure(.io(operation, path: path, errno: SimulatedDisk.badDescriptor))
+            }
+            if changes, let error = world.note(operation, world.name(of: number) ?? path, bytes: bytes) {
+                if !world.isStopped { onFailure(&world.files[number, default: .init()]) }
+                return .failure(error)
+            }
+            return .success(body(&world.files[number, default: .init()]))
+        }
+        return try result.get()
+    }
+
+    func size() throws(StorageError) -> Int {
+        try access(.size, changes: false) { $0.cached.count }
+    }
+
+    func read(into target: UnsafeMutableRawBufferPointer, at position: Int) throws(StorageError) -> Int {
+        let bytes = try access(.read, changes: false) { file -> [UInt8] in
+            guard position < file.cached.count else { return [] }
+            return Array(file.cached[position ..< min(position + target.count, file.cached.count)])
+        }
+        bytes.withUnsafeBytes { target.copy($0, to: 0) }
+        return bytes.count
+    }
+
+    func write(_ buffers: [ByteBuffer], at position: Int) throws(StorageError) {
+        var bytes: [UInt8] = []
+        for buffer in buffers { buffer.withUnsafeReadableBytes { bytes.append(contentsOf: $0) } }
+        try access(.write, bytes: bytes.count) { $0.write(bytes[...], at: position) } onFailure: { file in
+            file.write(bytes[..<(bytes.count / 2)], at: position)
+        }
+    }
+
+    func flush() throws(StorageError) {
+        try access(.flush) { $0.flush() } onFailure: { $0.dirty = [] }
+    }
+
+    func dropCache() throws(StorageError) {
+        try access(.dropCache, changes: false) { $0.dropCache() }
+    }
+
+    func truncate(to length: Int) throws(StorageError) {
+        try access(.truncate) { $0.resize(to: length) }
+    }
+
+    func allocate(_ length: Int) throws(StorageError) {
+        try access(.allocate) { $0.resize(to: max(length, $0.cached.count)) }
+    }
+
+    func punchHole(at position: Int, length: Int) throws(StorageError) {
+        try access(.punchHole) { file in
+            let end = min(position + length, file.cached.count)
+            file.write(Array(repeating: 0, count: max(0, end - position))[...], at: position)
+        }
+    }
+}

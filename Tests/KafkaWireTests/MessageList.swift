@@ -1,0 +1,31 @@
+import KafkaWire
+import Testing
+
+/// Every message of the module; a message that is missing here is not tested.
+let allMessages: [any KafkaMessage.Type] = [
+    ProduceRequest.self, ProduceResponse.self,
+    FetchRequest.self, FetchResponse.self,
+    ListOffsetsRequest.self, ListOffsetsResponse.self,
+    MetadataRequest.self, MetadataResponse.self,
+    FindCoordinatorRequest.self, FindCoordinatorResponse.self,
+    ApiVersionsRequest.self, ApiVersionsResponse.self,
+    CreateTopicsRequest.self, CreateTopicsResponse.self,
+    DeleteTopicsRequest.self, DeleteTopicsResponse.self,
+    InitProducerIDRequest.self, InitProducerIDResponse.self,
+    OffsetForLeaderEpochRequest.self, OffsetForLeaderEpochResponse.self,
+    DescribeConfigsRequest.self, DescribeConfigsResponse.self,
+    CreatePartitionsRequest.self, CreatePartitionsResponse.self,
+    DescribeClusterRequest.self, DescribeClusterResponse.self,
+]
+
+/// One version of one message.
+struct MessageVersion: CustomTestStringConvertible, Sendable {
+    let message: any KafkaMessage.Type
+    let version: Int16
+
+    var testDescription: String { "\(message) v\(version)" }
+
+    static let all = allMessages.flatMap { message in
+        message.versions.map { MessageVersion(message: message, version: $0) }
+    }
+}

@@ -1,0 +1,33 @@
+import Basics
+import NIOCore
+import Testing
+
+@testable import SegmentLog
+
+@Suite struct AppendTests {
+    @Test func appendsQueuedWhileTheWriterIsBusyBecomeOneWriteOneFlushAndOneReport() throws {
+        let fixture = try LogFixture()
+        fixture.append(token: 1)
+        fixture.settle()
+        fixture.disk.clearCalls()
+        for token in 2 ... 6 { fixture.append(token: UInt64(token)) }
+        #expect(fixture.writer.pending == 1)
+        fixture.settle()
+        let calls = fixture.disk.calls.filter { $0.name.hasSuffix(".log") }
+        #expect(calls.map(\.operation) == [.write, .flush])
+        #expect(fixture.flushed == [.init(token: 1, through: LogIndex(1)), .init(token: 6, through: LogIndex(6))])
+    }
+
+    @Test func aLogOpenedAgainHoldsTheSameBlocks() throws {
+        let fixture = try LogFixture()
+        var blocks: [Block] = []
+        for count in 1 ... 40 { blocks.append(fixture.append(count: count % 4 + 1)) }
+        fixture.settle()
+        fixture.close()
+        fixture.disk.restart(losing: .everythingUnflushed)
+        let again = try LogFixture(disk: fixture.disk)
+        #expect(again.log.lastIndex == blocks.last?.last)
+        #expect(try again.readAll() == blocks)
+        #expect(again.log.recovery.segments > 1)
+    }
+}
