@@ -3,5 +3,5 @@ import ArgumentParser
 @main
 struct Martlet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "martlet", abstract: "A replicated log-queue message broker.",
-        subcommands: [ServeCommand.self, LogCommand.self])
+        subcommands: [ServeCommand.self, DemoCommand.self, LogCommand.self])
 }
