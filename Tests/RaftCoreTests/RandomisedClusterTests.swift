@@ -124,7 +124,7 @@ private struct RandomRun {
     }
 
     private mutating func settle() {
-        while !cluster.network.isEmpty { cluster.deliver(at: 0) }
+        for _ in 0..<10_000 where !cluster.network.isEmpty { cluster.deliver(at: 0) }
         for id in cluster.ids {
             cluster.persist(id)
             cluster.sync(id)

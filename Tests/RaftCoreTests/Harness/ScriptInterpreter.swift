@@ -171,8 +171,11 @@ struct ScriptInterpreter {
     /// Without time passing, everything that can happen among these nodes happens, until nothing is left.
     private mutating func stabilize(_ ids: [NodeID]) {
         var isQuiet = false
+        var exchanges = 0
         while !isQuiet {
             isQuiet = true
+            exchanges += 1
+            guard exchanges < 1_000 else { return trace.lines.append("VIOLATION: these nodes never become quiet") }
             for id in ids where cluster.nodes[id]!.isUp {
                 let disk = cluster.nodes[id]!.disk
                 if disk.persists.isEmpty, disk.writes.isEmpty, disk.completions.isEmpty,
