@@ -221,6 +221,28 @@ import Testing
         #expect(core.term(at: LogIndex(3)) == Term(2))
     }
 
+    @Test("with a reclaimed front, requests that begin below it match, and a refusal names its end")
+    func followerWithReclaimedFront() {
+        let recovered = RecoveredLog(
+            firstIndex: LogIndex(11), lastIndex: LogIndex(20), termStarts: [.init(index: LogIndex(4), term: Term(3))])
+        var core = makeCore(hardState: HardState(term: Term(3)), log: recovered)
+        let refused = AppendResponse.Outcome.conflict(
+            rejected: LogIndex(15), hintIndex: LogIndex(10), hintTerm: Term(2))
+        _ = step(&core, append(term: 5, previous: 15, previousTerm: 2))
+        expect(
+            &core, .persisted(HardState(term: Term(5))),
+            gives: [
+                .send(
+                    to: NodeID(2), .appendResponse(.init(term: Term(5), epoch: 1, round: 0, outcome: refused)))
+            ])
+        let blocks = [block(8, 3, term: 2), block(11, 4, term: 5)]
+        let actions = step(&core, append(term: 5, previous: 7, previousTerm: 1, blocks))
+        #expect(
+            actions == [
+                .truncate(from: LogIndex(11), epoch: 1), .appendReceived(epoch: 1, [block(11, 4, term: 5)]),
+            ])
+    }
+
     // MARK: Leader
 
     @Test("a new leader serves from memory what it received as a follower")
