@@ -179,9 +179,9 @@ struct Cluster {
             nodes[id]!.reads.append(Read(to: peer, epoch: epoch, from: from, maxBytes: maxBytes))
         case .commit(let index):
             if index <= nodes[id]!.committed { checker.fail("node \(id) commits \(index) again") }
-            nodes[id]!.committed = index
             checkDurability(through: index, of: id)
-            checker.committed(id, log: nodes[id]!.log, through: index)
+            checker.committed(id, log: nodes[id]!.log, after: nodes[id]!.committed, through: index)
+            nodes[id]!.committed = index
         case .statusChanged(let status):
             if status.role == .leader { checker.elected(id, term: status.term, log: nodes[id]!.log) }
         case .proposeNoop, .proposalRejected, .leadershipVerified, .verificationFailed:
@@ -235,9 +235,9 @@ struct Cluster {
             if stable.term != response.term { return "acknowledges in \(response.term) with \(stable) on disk" }
             if case .matched(let flushed) = response.outcome {
                 // Writes still queued may be about to cut what is on the disk, but nothing that is acknowledged.
-                let logs = node.disk.blocks.prefix { $0.info.base <= flushed }
-                let expected = node.log.prefix { $0.info.base <= flushed }
-                if flushed > node.disk.lastIndex || logs != expected { return "acknowledges \(flushed) unflushed" }
+                let stored = node.disk.blocks.last { $0.info.base <= flushed }
+                let expected = node.log.last { $0.info.base <= flushed }
+                if flushed > node.disk.lastIndex || stored != expected { return "acknowledges \(flushed) unflushed" }
             }
             return nil
         }
@@ -258,7 +258,7 @@ struct Cluster {
         guard index > checker.committedIndex, let last = nodes[id]!.log.last(where: { $0.info.last <= index }) else {
             return
         }
-        let holders = nodes.values.filter { $0.disk.blocks.contains(last) }
+        let holders = nodes.values.filter { $0.disk.blocks.last { $0.info.base <= last.info.base } == last }
         if holders.count <= nodes.count / 2 { checker.fail("node \(id) commits \(index), which no quorum has flushed") }
     }
 
