@@ -9,7 +9,7 @@ import Testing
     @Test("three nodes stay safe under faults, and commit when the faults stop", arguments: 0..<60)
     func threeNodes(seed: UInt64) {
         var run = RandomRun(size: 3, seed: seed)
-        run.misbehave(rounds: 800)
+        run.misbehave(rounds: 600)
         run.recover()
         let violations = run.cluster.checker.violations
         #expect(violations == [])
@@ -20,7 +20,7 @@ import Testing
     @Test("five nodes stay safe under faults, and commit when the faults stop", arguments: 1_000..<1_040)
     func fiveNodes(seed: UInt64) {
         var run = RandomRun(size: 5, seed: seed)
-        run.misbehave(rounds: 800)
+        run.misbehave(rounds: 600)
         run.recover()
         let violations = run.cluster.checker.violations
         #expect(violations == [])
@@ -36,7 +36,7 @@ import Testing
             var run = RandomRun(size: 3, seed: seed)
             let counter = Counter()
             run.cluster.trace = { counter.count($0) }
-            run.misbehave(rounds: 800)
+            run.misbehave(rounds: 600)
             seen.merge(counter.seen) { $0 + $1 }
             terms += run.cluster.ids.map { run.cluster.nodes[$0]!.core.status.term.rawValue }.max() ?? 0
         }
