@@ -54,8 +54,6 @@ public enum StorageError: Error, Hashable, Sendable, CustomStringConvertible {
     case locked(path: String)
     /// The directory belongs to another shard.
     case wrongShard(expected: ShardID, found: ShardID)
-    /// The log was opened read-only, has failed or is closed.
-    case notWritable
 
     public var description: String {
         switch self {
@@ -64,7 +62,6 @@ public enum StorageError: Error, Hashable, Sendable, CustomStringConvertible {
         case .outOfRange(let index, let first, let last): "entry \(index) is not in the log (\(first)...\(last))"
         case .locked(let path): "\(path) is in use by another process"
         case .wrongShard(let expected, let found): "the log belongs to shard \(found), not to shard \(expected)"
-        case .notWritable: "the log takes no writes"
         }
     }
 }
