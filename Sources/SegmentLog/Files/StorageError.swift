@@ -46,7 +46,7 @@ public struct DamagedRange: Hashable, Sendable, CustomStringConvertible {
 public enum StorageError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A system call failed.
     case io(StorageOperation, path: String, errno: Int32)
-    /// Stored data is damaged. Nothing was changed on disk.
+    /// Stored data is damaged. None of it was cut off.
     case damaged([DamagedRange])
     /// The entries were reclaimed, or were never written.
     case outOfRange(index: LogIndex, first: LogIndex, last: LogIndex)
