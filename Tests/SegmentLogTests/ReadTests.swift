@@ -62,9 +62,22 @@ import Testing
         fixture.disk.alter(LogFixture.segmentPath(1)) { $0[position] ^= 1 }
         let last = try #require(blocks.last { $0.segment == LogIndex(1) })
         let error = #expect(throws: StorageError.self) { try fixture.read(from: last.base.rawValue) }
-        guard case .damaged(let ranges)? = error else { throw StorageError.notWritable }
+        let ranges = if case .damaged(let ranges)? = error { ranges } else { [DamagedRange]() }
         #expect(ranges.map(\.firstIndex) == [last.base] && ranges.map(\.lastIndex) == [last.last])
         #expect(try fixture.read(from: 1, maxBytes: 1) == [blocks[0]], "the rest can be read")
+    }
+
+    @Test func blocksBehindDamageInASegmentWithoutSidecarAreDamagedToo() throws {
+        let (fixture, blocks) = try coldLog { $0.tableBytesMax = 0 }
+        fixture.disk.alter(LogFixture.segmentPath(1)) { $0[100] ^= 1 }
+        try fixture.disk.unlink(LogFixture.path("00000000000000000001.index"))
+        for _ in 1 ... 2 {
+            let error = #expect(throws: StorageError.self) { try fixture.read(from: 3) }
+            let ranges = if case .damaged(let ranges)? = error { ranges } else { [DamagedRange]() }
+            #expect(ranges.map(\.reason) == [.missingBlocks])
+        }
+        let second = fixture.segments[1].base
+        #expect(try fixture.read(from: second.rawValue, maxBytes: 1) == blocks.filter { $0.base == second })
     }
 
     @Test func aReadOvertakenByACutIsDoneAgain() throws {

@@ -68,7 +68,7 @@ extension SegmentLog {
                     completion: completion)
             }
             if case .success(let answer) = result, let table = answer.table,
-                let position = log.index.find(request.from), position < log.index.segments.count - 1
+                let position = log.index.find(request.from)
             {
                 log.index.keep(table, at: position)
             }

@@ -49,7 +49,9 @@ final class SegmentReader: Sendable {
             let loaded = try loadTable(request.file.base, file)
             locations = loaded.locations(from: request.from, maxBytes: request.maxBytes)
             table = loaded
-            if locations.isEmpty { throw damage(loaded.segment, loaded.end, request.from, .missingBlocks) }
+        }
+        guard !locations.isEmpty else {
+            throw damage(request.file.base, table?.end ?? 0, request.from, .missingBlocks)
         }
         return Answer(blocks: try read(locations, of: request.file.base, file, request.decompress), table: table)
     }
@@ -77,20 +79,11 @@ final class SegmentReader: Sendable {
 
     /// The table of a sealed segment: from its sidecar, or by walking the segment if that is missing or damaged.
     func loadTable(_ segment: LogIndex, _ file: any StorageFile) throws(StorageError) -> SegmentTable {
-        let fileBytes = try file.size()
-        if let content = try? sidecar(segment),
-            let table = SegmentTable(
-                sidecar: content, shard: options.shard, segment: segment, fileBytes: fileBytes)
-        {
-            return table
-        }
+        let sidecar = try SegmentTable.readSidecar(
+            segment, shard: options.shard, fileBytes: try file.size(), files: files, layout: layout)
+        if let sidecar { return sidecar }
         let reader = try SequentialReader(file)
         return try SegmentScan.run(reader, shard: options.shard, segment: segment, previousTerm: .zero).table
-    }
-
-    private func sidecar(_ segment: LogIndex) throws(StorageError) -> ByteBuffer {
-        let file = try files.open(layout.sidecar(segment), .read)
-        return try file.read(at: 0, length: try file.size())
     }
 
     private func damage(

@@ -242,7 +242,7 @@ final class SegmentWriter: @unchecked Sendable {
     private func seal(_ table: SegmentTable, _ file: any StorageFile) throws(StorageError) {
         try file.truncate(to: table.end)
         try file.flush()
-        try SegmentTable.writeSidecar(table, shard: options.shard, files: files, layout: layout)
+        try table.writeSidecar(shard: options.shard, files: files, layout: layout)
         try state.save { $0.watermark = max($0.watermark, table.last) }
     }
 
