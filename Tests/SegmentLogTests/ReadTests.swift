@@ -1,5 +1,6 @@
 import Basics
 import NIOCore
+import NIOEmbedded
 import Testing
 
 @testable import SegmentLog
@@ -33,6 +34,19 @@ import Testing
             #expect(try fixture.read(from: block.last.rawValue, maxBytes: 1) == [block])
         }
         #expect(try fixture.readAll() == blocks)
+    }
+
+    @Test func aColdReadEndsWhereTheWriterHasNotBeenYet() throws {
+        let fixture = try LogFixture()
+        for _ in 1 ... 3 { fixture.append() }
+        fixture.settle()
+        fixture.log.evict(below: LogIndex(.max))
+        for _ in 4 ... 6 { fixture.append() }
+        var result: Result<[Block], StorageError>?
+        fixture.log.read(from: LogIndex(1), maxBytes: .max) { result = $0 }
+        fixture.reader.runAll()
+        fixture.loop.run()
+        #expect(try result?.get().map(\.base) == [LogIndex(1), LogIndex(2), LogIndex(3)])
     }
 
     @Test func tablesThatAreNotInMemoryAreLoadedAgain() throws {

@@ -28,8 +28,9 @@ extension SegmentLog {
         }
         let table = index.table(at: position)
         let request = SegmentReader.Request(
-            file: index.segments[position].key, locations: table?.locations(from: from, maxBytes: maxBytes),
-            from: from, maxBytes: maxBytes, decompress: decompress)
+            file: index.segments[position].key,
+            locations: table?.locations(from: from, maxBytes: maxBytes, flushed: flushedIndex),
+            from: from, maxBytes: maxBytes, flushed: flushedIndex, decompress: decompress)
         let pending = NIOLoopBound(
             PendingRead(log: self, request: request, truncations: truncations, completion: completion),
             eventLoop: eventLoop)

@@ -18,6 +18,8 @@ final class SegmentReader: Sendable {
         var locations: ArraySlice<BlockLocation>?
         var from: LogIndex
         var maxBytes: Int
+        /// Nothing behind this index is read.
+        var flushed: LogIndex
         var decompress: Bool
     }
 
@@ -47,7 +49,8 @@ final class SegmentReader: Sendable {
         var locations = request.locations ?? []
         if request.locations == nil {
             let loaded = try loadTable(request.file.base, file)
-            locations = loaded.locations(from: request.from, maxBytes: request.maxBytes)
+            locations = loaded.locations(
+                from: request.from, maxBytes: request.maxBytes, flushed: request.flushed)
             table = loaded
         }
         guard !locations.isEmpty else {
@@ -118,11 +121,14 @@ final class SegmentReader: Sendable {
 }
 
 extension SegmentTable {
-    /// The blocks from the one that contains `index` on, at least one and no more than `maxBytes` otherwise.
-    func locations(from index: LogIndex, maxBytes: Int) -> ArraySlice<BlockLocation> {
+    /// The blocks from the one that contains `index` on, at least one and no more than `maxBytes` otherwise. Blocks
+    /// behind `flushed` may not have been written yet: they are in memory, not on disk.
+    func locations(from index: LogIndex, maxBytes: Int, flushed: LogIndex) -> ArraySlice<BlockLocation> {
         guard let start = find(index) else { return [] }
         var end = start + 1
-        while end < blocks.count, blocks[end].end - blocks[start].position <= maxBytes { end += 1 }
+        while end < blocks.count, blocks[end].last <= flushed, blocks[end].end - blocks[start].position <= maxBytes {
+            end += 1
+        }
         return ArraySlice(Array(blocks[start ..< end]))
     }
 }
