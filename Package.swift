@@ -51,6 +51,11 @@ let package = Package(
         .target(name: "Broker", dependencies: ["Raft", "KafkaWire", nioCore, deque, logging], swiftSettings: strict),
         .target(name: "Networking", dependencies: ["Broker", nioCore, nioPosix, logging], swiftSettings: strict),
         .target(
+            name: "Simulation",
+            dependencies: ["Broker", nioCore, logging, .product(name: "HeapModule", package: "swift-collections")],
+            swiftSettings: strict
+        ),
+        .target(
             name: "MartletClient",
             dependencies: [
                 "KafkaWire", nioCore, nioPosix, deque, logging,

@@ -34,6 +34,7 @@ struct SegmentScan {
     ) throws(StorageError) -> SegmentScan {
         var scan = SegmentScan(table: SegmentTable(segment: segment))
         while scan.table.end < reader.fileBytes {
+            scan.stoppedAtOwnBlock = false
             let position = scan.table.end
             let front = try reader.view(at: position, length: BlockHeader.size)
             if front.isZero(0 ..< front.count) {
