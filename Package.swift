@@ -51,6 +51,11 @@ let package = Package(
         .target(name: "Broker", dependencies: ["Raft", "KafkaWire", nioCore, deque, logging], swiftSettings: strict),
         .target(name: "Networking", dependencies: ["Broker", nioCore, nioPosix, logging], swiftSettings: strict),
         .target(
+            name: "Simulation",
+            dependencies: ["Broker", nioCore, logging, .product(name: "HeapModule", package: "swift-collections")],
+            swiftSettings: strict
+        ),
+        .target(
             name: "MartletClient",
             dependencies: [
                 "KafkaWire", nioCore, nioPosix, deque, logging,
@@ -72,5 +77,16 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+
+        .testTarget(
+            name: "RaftCoreTests", dependencies: ["RaftCore", "Basics"], exclude: ["Scripts"], swiftSettings: strict),
+        .testTarget(
+            name: "SegmentLogTests", dependencies: ["SegmentLog", "Basics", "CMartlet", nioCore, nioEmbedded, nioPosix],
+            exclude: ["Golden"], swiftSettings: strict),
+        .testTarget(
+            name: "KafkaWireTests", dependencies: ["KafkaWire", "Basics", "CMartlet", nioCore], exclude: ["Fixtures"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "BrokerTests", dependencies: ["Broker", "Basics", nioCore, deque, logging], swiftSettings: strict),
     ]
 )

@@ -90,13 +90,17 @@ struct DecoderRobustnessTests {
     }
 
     private func unsignedVarint(_ bytes: [UInt8]) throws -> UInt32 {
-        var buffer = ByteBuffer(bytes: bytes)
-        return try buffer.readUnsignedVarint()
+        try bytes.withUnsafeBytes { bytes in
+            var cursor = ByteCursor(bytes)
+            return try cursor.unsignedVarint()
+        }
     }
 
     private func varlong(_ bytes: [UInt8]) throws -> Int64 {
-        var buffer = ByteBuffer(bytes: bytes)
-        return try buffer.readVarlong()
+        try bytes.withUnsafeBytes { bytes in
+            var cursor = ByteCursor(bytes)
+            return try cursor.varlong()
+        }
     }
 
     @Test("A request header cut off anywhere is an error")

@@ -98,7 +98,7 @@ struct RecordBatchTests {
         #expect(found == [first, second])
     }
 
-    @Test("A batch length that cannot be is an error, not an endless loop", arguments: [-1, 0, 48, Int32.min] as [Int32])
+    @Test("A batch length that cannot be is an error and not an endless loop", arguments: [-1, 0, 48, .min] as [Int32])
     func impossibleLength(_ length: Int32) throws {
         var blob = try Self.sample(.none).bytes
         blob.setInteger(length, at: 8)

@@ -118,7 +118,11 @@ private struct FieldDefinition: Decodable {
         switch type {
         case "bool": defaultText ?? "false"
         case "string":
-            if let defaultText { defaultText == "null" ? "nil" : defaultText } else { nullableVersions == nil ? "" : nil }
+            switch defaultText {
+            case "null": "nil"
+            case nil: nullableVersions == nil ? "" : nil
+            default: defaultText
+            }
         case "int8", "int16", "int32", "int64": integerDefault
         case _ where type.hasPrefix("[]"): "[]"
         default: nil

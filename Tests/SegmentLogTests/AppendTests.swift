@@ -1,5 +1,6 @@
 import Basics
 import NIOCore
+import NIOEmbedded
 import Testing
 
 @testable import SegmentLog
@@ -29,5 +30,33 @@ import Testing
         #expect(again.log.lastIndex == blocks.last?.last)
         #expect(try again.readAll() == blocks)
         #expect(again.log.recovery.segments > 1)
+    }
+
+    @Test func aGroupIsAtMostFourMebibytes() throws {
+        let fixture = try LogFixture { $0.segmentBytes = 64.mebibytes; $0.preallocate = false }
+        for token in 1 ... 6 { fixture.append(payloadBytes: 1.mebibytes, token: UInt64(token)) }
+        fixture.settle()
+        #expect(fixture.flushed.map(\.through.rawValue) == [3, 6])
+    }
+
+    @Test func atPageDurabilityAppendsAreReportedWithoutAFlush() throws {
+        let fixture = try LogFixture { $0.durability = .page }
+        fixture.append()
+        fixture.settle()
+        fixture.disk.clearCalls()
+        fixture.append(token: 5)
+        fixture.settle()
+        #expect(fixture.flushed.last == .init(token: 5, through: LogIndex(2)))
+        #expect(!fixture.disk.calls.contains { $0.operation == .flush })
+    }
+
+    @Test func nothingIsReportedBeforeTheWriterIsDone() throws {
+        let fixture = try LogFixture()
+        fixture.append()
+        fixture.loop.run()
+        #expect(fixture.flushed.isEmpty && fixture.log.flushedIndex == .zero)
+        #expect(fixture.log.lastIndex == LogIndex(1))
+        fixture.settle()
+        #expect(fixture.log.flushedIndex == LogIndex(1))
     }
 }

@@ -44,6 +44,8 @@ final class LogFixture {
     static func path(_ name: String) -> String { directory + "/" + name }
     static func segmentPath(_ base: UInt64) -> String { path(LogLayout.segmentName(LogIndex(base))) }
 
+    var segments: [SegmentIndex.Segment] { Array(log.index.segments) }
+
     /// Runs writer, reader and loop until nothing is left to do.
     func settle() {
         while writer.pending + reader.pending > 0 {
@@ -69,7 +71,7 @@ final class LogFixture {
         var result: Result<[Block], StorageError>?
         log.read(from: LogIndex(index), maxBytes: maxBytes) { result = $0 }
         settle()
-        guard let result else { throw .notWritable }
+        guard let result else { preconditionFailure("the read was never answered") }
         return try result.get()
     }
 

@@ -36,8 +36,7 @@ extension KafkaMessage {
         guard Self.versions.contains(version) else {
             throw .unsupportedVersion(api: Self.api, version: version)
         }
-        var decoder = WireDecoder(body, version: version, isFlexible: Self.isFlexible(version))
-        self = try Self.decode(from: &decoder)
+        self = try WireDecoder.decode(body, version: version, isFlexible: Self.isFlexible(version))
     }
 }
 

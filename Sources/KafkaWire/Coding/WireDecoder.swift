@@ -1,26 +1,40 @@
+import Basics
 import NIOCore
 
 /// Reads one message from a buffer.
 ///
-/// Owned by one call, on one thread. What it allocates is bounded by the bytes it is given (strings are copied out of
+/// Owned by one call, ``decode(_:version:isFlexible:)``, on one thread. What it allocates is bounded by the bytes it is given (strings are copied out of
 /// them, records are slices of them) and, for arrays, by ``maximumArrayBytes``.
 public struct WireDecoder: FieldCoder {
     /// The memory that all arrays of one message may take together. Without it a frame full of two-byte elements
     /// would grow to many times its size.
-    public static let maximumArrayBytes = 64 * 1_024 * 1_024
+    public static let maximumArrayBytes = 64.mebibytes
 
     public let version: Int16
     public let isFlexible: Bool
-    private var buffer: ByteBuffer
+    private var cursor: ByteCursor
+    /// The bytes under the cursor, for slices that outlive it.
+    private let source: ByteBuffer
     private var arrayBytesLeft = WireDecoder.maximumArrayBytes
 
     /// The tag whose field is being looked for; nil while the untagged fields are read.
     private var tag: UInt32?
 
-    public init(_ buffer: ByteBuffer, version: Int16, isFlexible: Bool) {
-        self.buffer = buffer
+    private init(_ bytes: UnsafeRawBufferPointer, of source: ByteBuffer, version: Int16, isFlexible: Bool) {
+        cursor = ByteCursor(bytes)
+        self.source = source
         self.version = version
         self.isFlexible = isFlexible
+    }
+
+    /// Reads a message at the beginning of `body`.
+    static func decode<Message: KafkaMessage>(
+        _ body: ByteBuffer, version: Int16, isFlexible: Bool
+    ) throws(WireError) -> Message {
+        try body.withUnsafeReadableBytes { (bytes) throws(WireError) -> Message in
+            var decoder = WireDecoder(bytes, of: body, version: version, isFlexible: isFlexible)
+            return try Message.decode(from: &decoder)
+        }
     }
 
     public mutating func field<Value: WireValue>(
@@ -40,22 +54,22 @@ public struct WireDecoder: FieldCoder {
     /// Tags nobody knows are skipped.
     mutating func taggedFields<Struct: KafkaStruct>(of value: inout Struct) throws(WireError) {
         guard isFlexible else { return }
-        let count = try buffer.readUnsignedVarint()
+        let count = try cursor.unsignedVarint()
         if count == 0 { return }
         var previous: UInt32?
         for _ in 0..<count {
-            let next = try buffer.readUnsignedVarint()
+            let next = try cursor.unsignedVarint()
             if let previous, next <= previous { throw .unorderedTags }
             previous = next
-            let length = try buffer.readUnsignedVarint()
-            let payload = try slice(length: Int(length))
+            let length = try cursor.unsignedVarint()
+            let payload = try cursor.part(Int(length))
             guard next <= Self.highestKnownTag else { continue }
-            let rest = buffer
-            buffer = payload
+            let rest = cursor
+            cursor = payload
             tag = next
             try value.fields(&self)
             tag = nil
-            buffer = rest
+            cursor = rest
         }
     }
 
@@ -65,14 +79,13 @@ public struct WireDecoder: FieldCoder {
     // MARK: - Primitives
 
     mutating func integer<Integer: FixedWidthInteger>(as: Integer.Type = Integer.self) throws(WireError) -> Integer {
-        guard let value = buffer.readInteger(as: Integer.self) else { throw .truncated }
-        return value
+        try cursor.integer()
     }
 
     mutating func stringLength() throws(WireError) -> Int? {
         let length: Int
         if isFlexible {
-            length = Int(try buffer.readUnsignedVarint()) - 1
+            length = Int(try cursor.unsignedVarint()) - 1
         } else {
             length = Int(try integer(as: Int16.self))
         }
@@ -83,8 +96,7 @@ public struct WireDecoder: FieldCoder {
     }
 
     mutating func string(length: Int) throws(WireError) -> String {
-        guard let string = buffer.readString(length: length) else { throw .truncated }
-        return string
+        try cursor.string(length)
     }
 
     /// The length of bytes or the count of an array; nil for null. Never more than the bytes that are left, because
@@ -92,17 +104,20 @@ public struct WireDecoder: FieldCoder {
     mutating func length() throws(WireError) -> Int? {
         let length: Int
         if isFlexible {
-            length = Int(try buffer.readUnsignedVarint()) - 1
+            length = Int(try cursor.unsignedVarint()) - 1
         } else {
             length = Int(try integer(as: Int32.self))
         }
         if length == -1 { return nil }
-        guard length >= 0, length <= buffer.readableBytes else { throw .invalidLength }
+        guard length >= 0, length <= cursor.remaining else { throw .invalidLength }
         return length
     }
 
     mutating func slice(length: Int) throws(WireError) -> ByteBuffer {
-        guard let slice = buffer.readSlice(length: length) else { throw .truncated }
+        let range = try cursor.take(length)
+        guard let slice = source.getSlice(at: source.readerIndex + range.lowerBound, length: length) else {
+            throw .truncated
+        }
         return slice
     }
 

@@ -10,7 +10,10 @@ public struct WireEncoder: FieldCoder {
 
     public let version: Int16
     public let isFlexible: Bool
-    private(set) var buffer: ByteBuffer
+    /// What is written lies in the first ``count`` of these. An array, because writing into a `ByteBuffer` costs an
+    /// exclusivity check at run time for every field.
+    private var bytes: [UInt8]
+    private var count = 0
     private var attachments: [Attachment] = []
     private var attachedBytes = 0
 
@@ -20,7 +23,7 @@ public struct WireEncoder: FieldCoder {
     private var tagCount: UInt32 = 0
 
     private struct Attachment {
-        /// How many bytes of `buffer` precede it.
+        /// How many of the encoder's bytes precede it.
         var position: Int
         var bytes: ByteBuffer
     }
@@ -28,8 +31,7 @@ public struct WireEncoder: FieldCoder {
     public init(version: Int16, isFlexible: Bool, capacity: Int = 256) {
         self.version = version
         self.isFlexible = isFlexible
-        buffer = ByteBuffer()
-        buffer.reserveCapacity(capacity)
+        bytes = [UInt8](repeating: 0, count: capacity)
     }
 
     public mutating func field<Value: WireValue>(
@@ -52,7 +54,7 @@ public struct WireEncoder: FieldCoder {
         let outerCount = tagCount
         tagCount = 0
         try value.fields(&self)
-        buffer.writeUnsignedVarint(tagCount)
+        writeUnsignedVarint(tagCount)
         if tagCount > 0 {
             pass = .tagged
             try value.fields(&self)
@@ -65,76 +67,115 @@ public struct WireEncoder: FieldCoder {
     private mutating func writeTagged<Value: WireValue>(_ value: Value, _ field: Field) throws(WireError) {
         var payload = WireEncoder(version: version, isFlexible: isFlexible)
         try value.encode(to: &payload, nullable: field.nullable.contains(version))
-        buffer.writeUnsignedVarint(field.tag)
-        buffer.writeUnsignedVarint(UInt32(payload.buffer.readableBytes))
-        buffer.writeBuffer(&payload.buffer)
+        writeUnsignedVarint(field.tag)
+        writeUnsignedVarint(UInt32(payload.count))
+        payload.bytes.withUnsafeBytes { write(bytes: UnsafeRawBufferPointer(rebasing: $0.prefix(payload.count))) }
     }
 
     // MARK: - Primitives
 
+    // Inlined by force, as in ``ByteCursor``.
+
+    /// Makes room for `size` more bytes and lets `store` fill them.
+    @inline(__always)
+    private mutating func write(size: Int, store: (UnsafeMutableRawBufferPointer) -> Void) {
+        if count + size > bytes.count { grow(by: size) }
+        let start = count
+        bytes.withUnsafeMutableBytes { store(UnsafeMutableRawBufferPointer(rebasing: $0[start..<start + size])) }
+        count += size
+    }
+
+    @inline(never)
+    private mutating func grow(by size: Int) {
+        bytes.append(contentsOf: repeatElement(0, count: max(size, bytes.count)))
+    }
+
+    @inline(__always)
     mutating func write<Integer: FixedWidthInteger>(_ value: Integer) {
-        buffer.writeInteger(value)
+        write(size: MemoryLayout<Integer>.size) { $0.storeBytes(of: value.bigEndian, as: Integer.self) }
+    }
+
+    private mutating func write(bytes source: UnsafeRawBufferPointer) {
+        write(size: source.count) { $0.copyMemory(from: source) }
     }
 
     mutating func write(_ string: String) {
-        buffer.writeString(string)
+        var string = string
+        string.withUTF8 { write(bytes: UnsafeRawBufferPointer($0)) }
+    }
+
+    mutating func writeUnsignedVarint(_ value: UInt32) {
+        var rest = value
+        while rest >= 0x80 {
+            write(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        write(UInt8(truncatingIfNeeded: rest))
     }
 
     mutating func writeStringLength(_ length: Int?) {
         if isFlexible {
-            buffer.writeUnsignedVarint(UInt32((length ?? -1) + 1))
+            writeUnsignedVarint(UInt32((length ?? -1) + 1))
         } else {
-            buffer.writeInteger(Int16(length ?? -1))
+            write(Int16(length ?? -1))
         }
     }
 
     mutating func writeLength(_ length: Int?) {
         if isFlexible {
-            buffer.writeUnsignedVarint(UInt32((length ?? -1) + 1))
+            writeUnsignedVarint(UInt32((length ?? -1) + 1))
         } else {
-            buffer.writeInteger(Int32(length ?? -1))
+            write(Int32(length ?? -1))
         }
     }
 
     mutating func write(_ records: Records) {
         for part in records.parts {
-            var bytes = part.bytes
+            var rest = part.bytes
             if let stamp = part.stamp {
-                stamp.write(batch: &bytes, to: &buffer)
+                write(stamp, ofBatch: &rest)
             }
-            writeOrAttach(bytes)
+            writeOrAttach(rest)
         }
     }
 
-    mutating func writeOrAttach(_ bytes: ByteBuffer) {
-        if bytes.readableBytes < Self.attachmentThreshold {
-            buffer.writeImmutableBuffer(bytes)
+    /// Writes the first 16 bytes of a batch with the stamp in place, and leaves `batch` at what follows them.
+    private mutating func write(_ stamp: BatchStamp, ofBatch batch: inout ByteBuffer) {
+        let head = stamp.head(ofBatch: &batch)
+        write(head.baseOffset)
+        write(head.batchLength)
+        write(head.leaderEpoch)
+    }
+
+    mutating func writeOrAttach(_ part: ByteBuffer) {
+        if part.readableBytes < Self.attachmentThreshold {
+            part.withUnsafeReadableBytes { write(bytes: $0) }
         } else {
-            attachedBytes += bytes.readableBytes
-            attachments.append(Attachment(position: buffer.writerIndex, bytes: bytes))
+            attachedBytes += part.readableBytes
+            attachments.append(Attachment(position: count, bytes: part))
         }
     }
 
     // MARK: - Frames
 
-    /// The frame whose 4-byte length was left open at the buffer's start.
+    /// The frame whose 4-byte length was left open at its start.
     consuming func finishFrame() throws(WireError) -> WireFrame {
-        let length = buffer.readableBytes + attachedBytes - 4
-        guard let length = Int32(exactly: length) else { throw .invalidFrame }
-        buffer.setInteger(length, at: buffer.readerIndex)
-        if attachments.isEmpty { return WireFrame([buffer], byteCount: Int(length) + 4) }
-
-        var parts: [ByteBuffer] = []
-        parts.reserveCapacity(2 * attachments.count + 1)
-        for attachment in attachments {
-            if let before = buffer.readSlice(length: attachment.position - buffer.readerIndex),
-                before.readableBytes > 0
-            {
-                parts.append(before)
-            }
-            parts.append(attachment.bytes)
+        guard let length = Int32(exactly: count + attachedBytes - 4) else { throw .invalidFrame }
+        var rest = ByteBuffer(bytes: bytes[..<count])
+        rest.setInteger(length, at: rest.readerIndex)
+        let byteCount = Int(length) + 4
+        guard let first = attachments.first, let head = rest.readSlice(length: first.position) else {
+            return WireFrame(head: rest, tail: [], byteCount: byteCount)
         }
-        if buffer.readableBytes > 0 { parts.append(buffer) }
-        return WireFrame(parts, byteCount: Int(length) + 4)
+        var tail: [ByteBuffer] = []
+        tail.reserveCapacity(2 * attachments.count)
+        for attachment in attachments {
+            if let before = rest.readSlice(length: attachment.position - rest.readerIndex), before.readableBytes > 0 {
+                tail.append(before)
+            }
+            tail.append(attachment.bytes)
+        }
+        if rest.readableBytes > 0 { tail.append(rest) }
+        return WireFrame(head: head, tail: tail, byteCount: byteCount)
     }
 }

@@ -29,21 +29,23 @@ public struct RequestHeader: Hashable, Sendable {
     /// Of an API or version that this module does not know, only the first eight bytes are read: what follows may have
     /// any form. (An ApiVersions request of a newer version must still be answered, see ``ApiVersionTable``.)
     public init(from frame: inout ByteBuffer) throws(WireError) {
-        guard let (key, version, correlationID) = frame.readMultipleIntegers(as: (Int16, Int16, Int32).self) else {
-            throw .truncated
+        let (header, length) = try frame.withUnsafeReadableBytes { bytes throws(WireError) in
+            var cursor = ByteCursor(bytes)
+            return (try RequestHeader(from: &cursor), cursor.position)
         }
-        self.init(api: ApiKey(rawValue: key), version: version, correlationID: correlationID, clientID: nil)
-        guard let support = ApiVersionTable[api], support.decodable.contains(version) else { return }
-        clientID = try Self.readClientID(from: &frame)
-        if version >= support.flexible { try frame.skipTaggedFields() }
+        self = header
+        frame.moveReaderIndex(forwardBy: length)
     }
 
-    private static func readClientID(from frame: inout ByteBuffer) throws(WireError) -> String? {
-        guard let length = frame.readInteger(as: Int16.self) else { throw .truncated }
-        if length == -1 { return nil }
-        guard length >= 0 else { throw .invalidLength }
-        guard let clientID = frame.readString(length: Int(length)) else { throw .truncated }
-        return clientID
+    private init(from cursor: inout ByteCursor) throws(WireError) {
+        api = ApiKey(rawValue: try cursor.integer())
+        version = try cursor.integer()
+        correlationID = try cursor.integer()
+        guard let support = ApiVersionTable[api], support.decodable.contains(version) else { return }
+        let length: Int16 = try cursor.integer()
+        guard length >= -1 else { throw .invalidLength }
+        if length >= 0 { clientID = try cursor.string(Int(length)) }
+        if version >= support.flexible { try cursor.skipTaggedFields() }
     }
 
     func encode(to encoder: inout WireEncoder) throws(WireError) {

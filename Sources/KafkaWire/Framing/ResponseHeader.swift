@@ -23,11 +23,15 @@ public struct ResponseHeader: Hashable, Sendable {
     public init<Request: KafkaRequest>(
         from frame: inout ByteBuffer, answering: Request.Type, version: Int16
     ) throws(WireError) {
-        guard let correlationID = frame.readInteger(as: Int32.self) else { throw .truncated }
-        self.init(correlationID: correlationID)
-        if Self.version(of: Request.api, isFlexible: Request.isFlexible(version)) == 1 {
-            try frame.skipTaggedFields()
+        let headerVersion = Self.version(of: Request.api, isFlexible: Request.isFlexible(version))
+        let (correlationID, length) = try frame.withUnsafeReadableBytes { bytes throws(WireError) in
+            var cursor = ByteCursor(bytes)
+            let correlationID: Int32 = try cursor.integer()
+            if headerVersion >= 1 { try cursor.skipTaggedFields() }
+            return (correlationID, cursor.position)
         }
+        self.init(correlationID: correlationID)
+        frame.moveReaderIndex(forwardBy: length)
     }
 
     func encode(to encoder: inout WireEncoder, headerVersion: Int16) {

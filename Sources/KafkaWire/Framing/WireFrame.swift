@@ -11,18 +11,21 @@ import NIOCore
 /// Most frames are one buffer. Record batches from ``WireEncoder/attachmentThreshold`` on are buffers of their own:
 /// slices of wherever the batch lies, never copies.
 public struct WireFrame: RandomAccessCollection, Sendable {
-    private let parts: [ByteBuffer]
+    // Apart, so that a frame of one buffer needs no array.
+    private let head: ByteBuffer
+    private let tail: [ByteBuffer]
     /// The bytes of all parts together.
     public let byteCount: Int
 
-    init(_ parts: [ByteBuffer], byteCount: Int) {
-        self.parts = parts
+    init(head: ByteBuffer, tail: [ByteBuffer], byteCount: Int) {
+        self.head = head
+        self.tail = tail
         self.byteCount = byteCount
     }
 
     public var startIndex: Int { 0 }
-    public var endIndex: Int { parts.count }
-    public subscript(position: Int) -> ByteBuffer { parts[position] }
+    public var endIndex: Int { tail.count + 1 }
+    public subscript(position: Int) -> ByteBuffer { position == 0 ? head : tail[position - 1] }
 
     /// A response frame, headed as its API and version demand.
     ///
@@ -63,10 +66,10 @@ public struct WireFrame: RandomAccessCollection, Sendable {
 
     /// All parts in one buffer. Copies unless there is only one.
     public var contiguous: ByteBuffer {
-        if parts.count == 1 { return parts[0] }
+        if tail.isEmpty { return head }
         var whole = ByteBuffer()
         whole.reserveCapacity(byteCount)
-        for part in parts { whole.writeImmutableBuffer(part) }
+        for part in self { whole.writeImmutableBuffer(part) }
         return whole
     }
 }

@@ -44,16 +44,8 @@ public struct RecordHeaders: Sequence, Hashable, Sendable {
         encoded = ByteBuffer()
     }
 
-    /// Takes `count` headers from `buffer`, having walked through them once to see that they are whole.
-    init(count: Int, from buffer: inout ByteBuffer) throws(WireError) {
-        let start = buffer
-        for _ in 0..<count {
-            guard try buffer.skipNullableVarintBytes() else { throw .unexpectedNull }
-            _ = try buffer.skipNullableVarintBytes()
-        }
-        guard let encoded = start.getSlice(at: start.readerIndex, length: buffer.readerIndex - start.readerIndex) else {
-            throw .truncated
-        }
+    /// - Parameter encoded: `count` headers that were walked through and found whole.
+    init(count: Int, encoded: ByteBuffer) {
         self.count = count
         self.encoded = encoded
     }
@@ -66,40 +58,17 @@ public struct RecordHeaders: Sequence, Hashable, Sendable {
         fileprivate var rest: ByteBuffer
 
         public mutating func next() -> RecordHeader? {
-            // The bytes were walked through when the record was read, so nothing but their end stops this.
             guard rest.readableBytes > 0 else { return nil }
-            do {
-                guard let key = try rest.readNullableVarintBytes() else { return nil }
-                return RecordHeader(key: String(buffer: key), value: try rest.readNullableVarintBytes())
-            } catch {
-                return nil
+            // The bytes were walked through when the record was read, so nothing but their end stops this.
+            let next = try? rest.withUnsafeReadableBytes { bytes throws(WireError) in
+                var cursor = ByteCursor(bytes)
+                let key = try cursor.string(Int(try cursor.varint()))
+                return (key: key, value: try cursor.nullableVarintBytes(), length: cursor.position)
             }
+            guard let next else { return nil }
+            let value = next.value.flatMap { rest.getSlice(at: rest.readerIndex + $0.lowerBound, length: $0.count) }
+            rest.moveReaderIndex(forwardBy: next.length)
+            return RecordHeader(key: next.key, value: value)
         }
-    }
-}
-
-extension ByteBuffer {
-    /// Bytes behind a varint length, −1 for null: the form of keys, values and headers in a record.
-    mutating func readNullableVarintBytes() throws(WireError) -> ByteBuffer? {
-        let length = try readVarint()
-        if length == -1 { return nil }
-        guard length >= 0 else { throw .invalidLength }
-        guard let bytes = readSlice(length: Int(length)) else { throw .truncated }
-        return bytes
-    }
-
-    /// Passes over such bytes; false if they were null.
-    mutating func skipNullableVarintBytes() throws(WireError) -> Bool {
-        let length = try readVarint()
-        if length == -1 { return false }
-        guard length >= 0, Int(length) <= readableBytes else { throw .invalidLength }
-        moveReaderIndex(forwardBy: Int(length))
-        return true
-    }
-
-    mutating func writeNullableVarintBytes(_ bytes: ByteBuffer?) {
-        guard let bytes else { return writeVarint(-1) }
-        writeVarint(Int32(bytes.readableBytes))
-        writeImmutableBuffer(bytes)
     }
 }

@@ -71,8 +71,9 @@ public struct RecordBatchBuilder: Sendable {
         return ByteBuffer.varlongSize(Int64(bytes.readableBytes)) + bytes.readableBytes
     }
 
-    /// The batch, compressed, with its CRC.
+    /// The batch, compressed, with its CRC. There must be a record in it.
     public func build() throws(CompressionError) -> RecordBatch {
+        invariant(!isEmpty, "a batch has records")
         let block = try Compression.compress(records, with: codec)
         var batch = ByteBuffer()
         batch.reserveCapacity(RecordBatchHeader.byteCount + block.readableBytes)

@@ -123,9 +123,3 @@ public struct RecordBatchHeader: Hashable, Sendable {
         baseSequence < 0 ? -1 : Int32((Int64(baseSequence) + Int64(lastOffsetDelta)) & 0x7FFF_FFFF)
     }
 }
-
-extension UnsafeRawBufferPointer {
-    func bigEndian<Integer: FixedWidthInteger>(at offset: Int) -> Integer {
-        Integer(bigEndian: loadUnaligned(fromByteOffset: offset, as: Integer.self))
-    }
-}

@@ -55,26 +55,58 @@ public struct RecordBatchReader: Sendable {
     }
 
     private mutating func readRecord() throws(WireError) -> Record {
-        let length = try records.readVarint()
-        guard length >= 0, Int(length) <= records.readableBytes else { throw .truncated }
-        let end = records.readerIndex + Int(length)
-        guard records.readInteger(as: Int8.self) != nil else { throw .truncated }
-        let timestampDelta = try records.readVarlong()
-        let offsetDelta = try records.readVarint()
-        let key = try records.readNullableVarintBytes()
-        let value = try records.readNullableVarintBytes()
-        let headerCount = try records.readVarint()
-        guard headerCount >= 0 else { throw .invalidLength }
-        let headers = headerCount == 0 ? RecordHeaders() : try RecordHeaders(count: Int(headerCount), from: &records)
-        guard records.readerIndex == end else { throw .invalidLength }
-
+        let layout = try records.withUnsafeReadableBytes { bytes throws(WireError) in
+            var cursor = ByteCursor(bytes)
+            return try RecordLayout(from: &cursor)
+        }
         let stampedByBroker = header.attributes.timestampType == .logAppendTime
-        return Record(
-            offset: header.baseOffset &+ Int64(offsetDelta),
-            timestamp: stampedByBroker ? header.maxTimestamp : header.baseTimestamp &+ timestampDelta,
-            key: key,
-            value: value,
-            headers: headers
+        let record = Record(
+            offset: header.baseOffset &+ Int64(layout.offsetDelta),
+            timestamp: stampedByBroker ? header.maxTimestamp : header.baseTimestamp &+ layout.timestampDelta,
+            key: slice(layout.key),
+            value: slice(layout.value),
+            headers: RecordHeaders(count: layout.headerCount, encoded: slice(layout.headers) ?? ByteBuffer())
         )
+        records.moveReaderIndex(forwardBy: layout.length)
+        return record
+    }
+
+    private func slice(_ range: Range<Int>?) -> ByteBuffer? {
+        guard let range else { return nil }
+        return records.getSlice(at: records.readerIndex + range.lowerBound, length: range.count)
+    }
+}
+
+/// Where the parts of a record are, counted from its first byte.
+private struct RecordLayout {
+    var length: Int
+    var timestampDelta: Int64
+    var offsetDelta: Int32
+    var key: Range<Int>?
+    var value: Range<Int>?
+    var headerCount: Int
+    /// Nil when there are none.
+    var headers: Range<Int>?
+
+    init(from cursor: inout ByteCursor) throws(WireError) {
+        let claimed = Int(try cursor.varint())
+        guard claimed >= 0, claimed <= cursor.remaining else { throw .invalidLength }
+        length = cursor.position + claimed
+        _ = try cursor.integer(as: Int8.self)
+        timestampDelta = try cursor.varlong()
+        offsetDelta = try cursor.varint()
+        key = try cursor.nullableVarintBytes()
+        value = try cursor.nullableVarintBytes()
+        headerCount = Int(try cursor.varint())
+        guard headerCount >= 0 else { throw .invalidLength }
+        if headerCount > 0 {
+            let start = cursor.position
+            for _ in 0..<headerCount {
+                guard try cursor.nullableVarintBytes() != nil else { throw .unexpectedNull }
+                _ = try cursor.nullableVarintBytes()
+            }
+            headers = start..<cursor.position
+        }
+        guard cursor.position == length else { throw .invalidLength }
     }
 }

@@ -47,7 +47,9 @@ public struct Records: Sendable {
         whole.reserveCapacity(byteCount)
         for part in parts {
             var bytes = part.bytes
-            part.stamp?.write(batch: &bytes, to: &whole)
+            if let head = part.stamp?.head(ofBatch: &bytes) {
+                whole.writeMultipleIntegers(head.baseOffset, head.batchLength, head.leaderEpoch)
+            }
             whole.writeBuffer(&bytes)
         }
         return whole
@@ -66,12 +68,17 @@ struct BatchStamp: Sendable {
     var baseOffset: Int64
     var leaderEpoch: Int32
 
-    /// Writes the first 16 bytes of `batch` with these fields in place, and leaves `batch` at what follows them.
-    func write(batch: inout ByteBuffer, to buffer: inout ByteBuffer) {
-        batch.moveReaderIndex(forwardBy: 8)
-        buffer.writeInteger(baseOffset)
-        if let batchLength = batch.readInteger(as: Int32.self) { buffer.writeInteger(batchLength) }
-        batch.moveReaderIndex(forwardBy: 4)
-        buffer.writeInteger(leaderEpoch)
+    /// The fields in the first 16 bytes of a batch.
+    struct Head {
+        var baseOffset: Int64
+        var batchLength: Int32
+        var leaderEpoch: Int32
+    }
+
+    /// Takes the first 16 bytes off `batch` and puts these fields in their places.
+    func head(ofBatch batch: inout ByteBuffer) -> Head {
+        let batchLength = batch.getInteger(at: batch.readerIndex + 8, as: Int32.self) ?? 0
+        batch.moveReaderIndex(forwardBy: 16)
+        return Head(baseOffset: baseOffset, batchLength: batchLength, leaderEpoch: leaderEpoch)
     }
 }

@@ -35,7 +35,8 @@ struct SimulatedDisk {
         }
 
         mutating func flush() {
-            durable = cached
+            durable.resize(to: cached.count)
+            for sector in dirty { durable.copySector(sector, of: cached) }
             dirty = []
         }
 
@@ -62,7 +63,8 @@ struct SimulatedDisk {
             }
             image.resize(to: length)
             cached = image
-            flush()
+            durable = image
+            dirty = []
         }
     }
 

@@ -55,9 +55,11 @@ def confluent(address, step):
     attempt(lambda: consume(TopicPartition("orders", 0, 0)))
     attempt(lambda: consume(TopicPartition("orders", 0, 0, leader_epoch=2)))
     admin = AdminClient(common)
-    attempt(lambda: wait(admin.create_topics(
-        [NewTopic("orders", 3, 1, config={"retention.ms": "1000"}), NewTopic("placed", 2, replica_assignment=[[1], [1]])],
-        request_timeout=4)))
+    topics = [
+        NewTopic("orders", 3, 1, config={"retention.ms": "1000"}),
+        NewTopic("placed", 2, replica_assignment=[[1], [1]]),
+    ]
+    attempt(lambda: wait(admin.create_topics(topics, request_timeout=4)))
     attempt(lambda: wait(admin.create_partitions([NewPartitions("orders", 5)], request_timeout=4)))
     attempt(lambda: wait(admin.describe_configs([ConfigResource("topic", "orders")], request_timeout=4)))
     attempt(lambda: wait(admin.list_offsets({TopicPartition("orders", 0): OffsetSpec.max_timestamp()})))

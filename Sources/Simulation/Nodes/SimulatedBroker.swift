@@ -1,0 +1,191 @@
+import Basics
+import Broker
+import KafkaWire
+import Logging
+import NIOCore
+import Raft
+import RaftCore
+import SegmentLog
+
+/// One broker process in the simulated world: the production `Broker` on a simulated loop, disk and network. It can
+/// crash and start again on what its disk kept.
+///
+/// Owner: the world.
+public final class SimulatedBroker {
+    public let id: NodeID
+    public let files: SimulatedFileSystem
+    public private(set) var broker: Broker?
+    /// Why the broker could not start or had to stop; nil while it runs or was merely crashed.
+    public private(set) var failure: StorageError?
+    private let world: World
+    private let random: RandomSource
+    private var starts: UInt64 = 0
+    private(set) var life = Life()
+    private var logs: [SegmentLog] = []
+    private var link: BrokerLink?
+    private(set) var writers: [SimulatedExecutor] = []
+
+    init(_ id: NodeID, in world: World, random: RandomSource) {
+        self.id = id
+        self.world = world
+        self.random = random
+        files = SimulatedFileSystem(seed: random.seed(for: "disk"))
+    }
+
+    public var isRunning: Bool { broker != nil }
+
+    /// Recovers the logs and takes part. Damage makes it stay down, with `failure` set.
+    public func start() {
+        invariant(broker == nil, "broker \(id) is started once at a time")
+        starts += 1
+        life = Life()
+        failure = nil
+        var disk = random.fork("latency \(starts)")
+        let latency = { [world] in world.options.disk.draw(&disk) }
+        let loop = SimulatedLoop(world.scheduler, life: life, driftPartsPerMillion: world.drift(of: id))
+        let reader = SimulatedExecutor(world.scheduler, life: life, latency: latency)
+        writers = (0..<world.options.shardCount).map { _ in
+            SimulatedExecutor(world.scheduler, life: life, latency: latency)
+        }
+        do {
+            logs = []
+            for shard in 0..<world.options.shardCount {
+                var options = SegmentLogOptions(directory: "/shard-\(shard)", shard: ShardID(UInt16(shard)))
+                options.segmentBytes = world.options.segmentBytes
+                options.preallocate = world.options.preallocate
+                logs.append(
+                    try SegmentLog.open(
+                        options: options, fileSystem: files, eventLoop: loop, writer: writers[shard], reader: reader))
+            }
+            run(on: loop)
+        } catch {
+            failure = error
+            life.end()
+        }
+    }
+
+    private func run(on loop: SimulatedLoop) {
+        var configuration = BrokerConfiguration(
+            nodeID: id, voters: world.brokerIDs, advertisedHost: "broker-\(id)", advertisedPort: 9092)
+        configuration.shardCount = world.options.shardCount
+        configuration.compression = world.options.compression
+        configuration.tailBytesMax = world.options.tailBytes
+        let link = BrokerLink(id: id, in: world)
+        let broker = Broker(
+            configuration: configuration, logs: logs.map { SegmentBlockLog($0) }, transport: link, forwarding: link,
+            encoderThread: SimulatedExecutor(world.scheduler, life: life, latency: { .microseconds(50) }),
+            eventLoop: loop, wallClock: { [world, id] in world.wallClock(of: id) },
+            seed: random.seed(for: "broker \(starts)"), logger: world.logger)
+        broker.onStorageFailure = { [weak self] error in self?.storageFailed(error) }
+        self.link = link
+        self.broker = broker
+        broker.start()
+        link.introduce(Broker.registration(configuration), shardCount: world.options.shardCount)
+    }
+
+    /// A process whose storage failed ends, as the server does.
+    private func storageFailed(_ error: StorageError) {
+        failure = error
+        world.scheduler.after(.zero) { [weak self] in self?.crash(losing: .nothing) }
+    }
+
+    /// Ends the process at once. What it had not flushed may be lost, as `loss` says.
+    public func crash(losing loss: SimulatedFileSystem.Loss) {
+        guard isRunning else { return }
+        life.end()
+        broker = nil
+        logs = []
+        link = nil
+        files.restart(losing: loss)
+        files.clearCalls()
+        world.connectionsLost(of: .broker(id))
+    }
+
+    /// The process does nothing for a while, and then goes on as if nothing had been.
+    public func pause(for span: TimeSpan) { life.pause(until: world.scheduler.now + span) }
+
+    /// Its disk does nothing for a while.
+    public func stallDisk(for span: TimeSpan) {
+        for writer in writers { writer.stall(until: world.scheduler.now + span) }
+    }
+
+    // MARK: What arrives
+
+    func receive(_ frame: PeerFrame, from peer: NodeID) {
+        guard let broker, let link else { return }
+        switch frame {
+        case .hello(let hello):
+            broker.receive(hello)
+        case .raft(let message):
+            broker.receive(message, from: peer)
+        case .forward(let id, let request):
+            broker.receiveForwarded(request) { [weak link] response in
+                link?.send(.forwarded(id: id, response: response), to: peer)
+            }
+        case .forwarded(let id, let response):
+            link.finishForwarded(id, with: response)
+        }
+    }
+
+    func connectionLost(to peer: NodeID) {
+        broker?.peerDisconnected(peer)
+        link?.connectionLost(to: peer)
+    }
+}
+
+/// A simulated broker's way to the others: the production frames, encoded and decoded, over the simulated network.
+final class BrokerLink: Transport, RequestForwarding {
+    private let id: NodeID
+    private let world: World
+    private var hello: PeerHello?
+    private var forwarded: [UInt64: (peer: NodeID, completion: (ByteBuffer?) -> Void)] = [:]
+    private var lastForwarded: UInt64 = 0
+
+    init(id: NodeID, in world: World) {
+        self.id = id
+        self.world = world
+    }
+
+    func introduce(_ registration: BrokerRegistration, shardCount: Int) {
+        let hello = PeerHello(broker: registration, shardCount: UInt16(shardCount))
+        self.hello = hello
+        for peer in world.brokerIDs where peer != id { send(.hello(hello), to: peer) }
+    }
+
+    func send(_ message: PeerMessage, to peer: NodeID) { send(.raft(message), to: peer) }
+
+    func forward(_ request: ByteBuffer, to peer: NodeID, completion: @escaping (ByteBuffer?) -> Void) {
+        lastForwarded += 1
+        let number = lastForwarded
+        forwarded[number] = (peer, completion)
+        send(.forward(id: number, request: request), to: peer)
+        world.scheduler.after(.seconds(10), for: world.life(of: id)) { [weak self] in
+            self?.finishForwarded(number, with: nil)
+        }
+    }
+
+    func finishForwarded(_ number: UInt64, with response: ByteBuffer?) {
+        forwarded.removeValue(forKey: number)?.completion(response)
+    }
+
+    func connectionLost(to peer: NodeID) {
+        for (number, waiting) in forwarded.sorted(by: { $0.key < $1.key }) where waiting.peer == peer {
+            finishForwarded(number, with: nil)
+        }
+        if let hello { send(.hello(hello), to: peer) }
+    }
+
+    func send(_ frame: PeerFrame, to peer: NodeID) {
+        var bytes = ByteBuffer()
+        for part in PeerFrameCodec.encode(frame) { bytes.writeImmutableBuffer(part) }
+        bytes.moveReaderIndex(forwardBy: 4)
+        let sender = id
+        world.network.send(from: .broker(id), to: .broker(peer)) { [world, bytes] in
+            do {
+                world.broker(peer).receive(try PeerFrameCodec.decode(bytes), from: sender)
+            } catch {
+                world.fail("broker \(sender) sent bytes that broker \(peer) cannot read: \(error)")
+            }
+        }
+    }
+}

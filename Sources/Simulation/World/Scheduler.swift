@@ -1,0 +1,79 @@
+import Basics
+import HeapModule
+
+/// What happens in a simulated world, in one order that depends on its seed alone: events by time, and by arrival
+/// among those of the same time. Nothing runs in between, and no real time passes.
+///
+/// Owner: the thread that runs the world; everything simulated runs inside `run`. `@unchecked Sendable`, because the
+/// code under simulation hands its callbacks to loops and executors as `@Sendable`; there is only one thread.
+public final class Scheduler: @unchecked Sendable {
+    private struct Event: Comparable {
+        let time: Instant
+        let sequence: UInt64
+        let life: Life?
+        let body: () -> Void
+
+        static func < (a: Event, b: Event) -> Bool { (a.time, a.sequence) < (b.time, b.sequence) }
+        static func == (a: Event, b: Event) -> Bool { a.sequence == b.sequence }
+    }
+
+    public private(set) var now = Instant.zero
+    /// Events run so far.
+    public private(set) var steps: UInt64 = 0
+    /// Changes with every event's time and order: two runs of one world have the same.
+    public private(set) var traceHash: UInt64 = 0xCBF2_9CE4_8422_2325
+    private var events = Heap<Event>()
+    private var lastSequence: UInt64 = 0
+
+    public init() {}
+
+    /// Runs `body` after `delay`, unless `life` has ended by then; while it is paused, after the pause.
+    public func after(_ delay: TimeSpan, for life: Life? = nil, _ body: @escaping () -> Void) {
+        at(now + max(delay, .zero), for: life, body)
+    }
+
+    public func at(_ time: Instant, for life: Life? = nil, _ body: @escaping () -> Void) {
+        lastSequence += 1
+        events.insert(Event(time: max(time, now), sequence: lastSequence, life: life, body: body))
+    }
+
+    /// Runs everything due up to `end`, and stops early when `shouldStop` says so.
+    public func run(until end: Instant, unless shouldStop: () -> Bool = { false }) {
+        while !shouldStop(), let next = events.min, next.time <= end {
+            events.removeMin()
+            now = next.time
+            run(next)
+        }
+        now = max(now, end)
+    }
+
+    private func run(_ event: Event) {
+        if let life = event.life {
+            guard life.isAlive else { return }
+            if life.pausedUntil > now {
+                at(life.pausedUntil, for: life, event.body)
+                return
+            }
+        }
+        steps += 1
+        note(UInt64(bitPattern: event.time.nanoseconds))
+        note(event.sequence)
+        event.body()
+    }
+
+    /// Mixes a fact of the world into the trace.
+    public func note(_ fact: UInt64) {
+        traceHash = (traceHash ^ fact) &* 0x0000_0100_0000_01B3
+    }
+}
+
+/// One run of a simulated process, from its start to its end. What it scheduled dies with it.
+public final class Life {
+    public private(set) var isAlive = true
+    public private(set) var pausedUntil = Instant.zero
+
+    public init() {}
+
+    public func end() { isAlive = false }
+    public func pause(until time: Instant) { pausedUntil = max(pausedUntil, time) }
+}

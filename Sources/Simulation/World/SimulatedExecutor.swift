@@ -1,0 +1,28 @@
+import Basics
+import SegmentLog
+
+/// A storage thread in simulated time: one job after another, each taking as long as the disk says.
+///
+/// `@unchecked Sendable`: `StorageExecutor` demands it; the world has one thread, see `Scheduler`.
+public final class SimulatedExecutor: StorageExecutor, @unchecked Sendable {
+    private let scheduler: Scheduler
+    private let life: Life
+    private let latency: () -> TimeSpan
+    /// When the job submitted last will be done.
+    private var busyUntil = Instant.zero
+
+    /// - Parameter latency: how long the next job takes; drawn once for each.
+    public init(_ scheduler: Scheduler, life: Life, latency: @escaping () -> TimeSpan) {
+        self.scheduler = scheduler
+        self.life = life
+        self.latency = latency
+    }
+
+    public func submit(_ job: @escaping @Sendable () -> Void) {
+        busyUntil = max(busyUntil, scheduler.now) + latency()
+        scheduler.at(busyUntil, for: life, job)
+    }
+
+    /// Nothing more is done before `time`: a disk that stalls.
+    public func stall(until time: Instant) { busyUntil = max(busyUntil, time) }
+}

@@ -1,0 +1,102 @@
+import Basics
+import Broker
+import Logging
+import NIOCore
+import SegmentLog
+
+/// A cluster with its clients, network, disks and clocks, all of which follow from one seed.
+///
+/// Owner: whoever runs it, on one thread.
+public final class World {
+    public struct DiskOptions: Hashable, Sendable {
+        public var latencyMin = TimeSpan.microseconds(50)
+        public var latencyMax = TimeSpan.milliseconds(4)
+        public init() {}
+
+        func draw(_ random: inout RandomSource) -> TimeSpan {
+            let span = UInt64(max(1, latencyMax.nanoseconds - latencyMin.nanoseconds))
+            return TimeSpan(nanoseconds: latencyMin.nanoseconds + Int64(random.next() % span))
+        }
+    }
+
+    public struct Options: Hashable, Sendable {
+        public var brokerCount = 3
+        public var shardCount = 1
+        public var segmentBytes = 256.kibibytes
+        public var preallocate = true
+        public var tailBytes = 512.kibibytes
+        public var compression = BlockCompression.zstd(level: 1)
+        public var network = SimulatedNetwork.Options()
+        public var disk = DiskOptions()
+        /// Largest drift of a broker's clock.
+        public var driftPartsPerMillionMax: Int64 = 500
+        public init() {}
+    }
+
+    public let seed: UInt64
+    public let options: Options
+    public let scheduler = Scheduler()
+    public let network: SimulatedNetwork
+    public private(set) var brokers: [SimulatedBroker] = []
+    /// What went wrong first; the world stops there.
+    public private(set) var violation: String?
+    let random: RandomSource
+    let logger: Logger
+    private let drifts: [NodeID: Int64]
+    /// How far each broker's wall clock is from the world's.
+    private var wallClockSkews: [NodeID: Milliseconds] = [:]
+
+    public init(seed: UInt64, options: Options) {
+        self.seed = seed
+        self.options = options
+        random = RandomSource(seed: seed)
+        network = SimulatedNetwork(scheduler, options: options.network, random: random.fork("network"))
+        logger = Logger(label: "world", factory: { _ in SwiftLogNoOpLogHandler() })
+        var drift = random.fork("drift")
+        let span = UInt64(2 * options.driftPartsPerMillionMax + 1)
+        var drifts: [NodeID: Int64] = [:]
+        for number in 1...options.brokerCount {
+            drifts[NodeID(Int32(number))] = Int64(drift.next() % span) - options.driftPartsPerMillionMax
+        }
+        self.drifts = drifts
+        brokers = (1...options.brokerCount).map { number in
+            SimulatedBroker(NodeID(Int32(number)), in: self, random: random.fork("broker \(number)"))
+        }
+        network.onReset = { [unowned self] endpoint, other in
+            if case .broker(let id) = endpoint, case .broker(let peer) = other {
+                broker(id).connectionLost(to: peer)
+            }
+        }
+    }
+
+    public var brokerIDs: [NodeID] { brokers.map(\.id) }
+
+    public func broker(_ id: NodeID) -> SimulatedBroker { brokers[Int(id.rawValue) - 1] }
+
+    func life(of id: NodeID) -> Life { broker(id).life }
+
+    func drift(of id: NodeID) -> Int64 { drifts[id] ?? 0 }
+
+    /// A date in 2026, moving with the world.
+    func wallClock(of id: NodeID) -> Milliseconds {
+        1_767_225_600_000 + scheduler.now.nanoseconds / 1_000_000 + (wallClockSkews[id] ?? 0)
+    }
+
+    /// Sets a broker's wall clock forward or back.
+    public func jumpWallClock(of id: NodeID, by span: Milliseconds) { wallClockSkews[id, default: 0] += span }
+
+    /// A process is gone: everybody connected to it is told, as TCP would.
+    func connectionsLost(of endpoint: Endpoint) {
+        for other in brokerIDs where Endpoint.broker(other) != endpoint { network.reset(endpoint, .broker(other)) }
+    }
+
+    /// Records what must never happen. The first one counts.
+    public func fail(_ what: String) {
+        if violation == nil { violation = "at \(scheduler.now): \(what)" }
+    }
+
+    /// Runs for this much simulated time, or until something is violated.
+    public func run(for span: TimeSpan) {
+        scheduler.run(until: scheduler.now + span, unless: { violation != nil })
+    }
+}
