@@ -30,10 +30,10 @@ final class SimulatedClient {
     init(of broker: SimulatedBroker, in world: World) {
         self.broker = broker
         self.world = world
-        connection.onReady = { [unowned self] in takeResponses() }
-        connection.onClose = { [unowned self] in
-            isClosed = true
-            connection.closed()
+        connection.onReady = { [weak self] in self?.takeResponses() }
+        connection.onClose = { [weak self] in
+            self?.isClosed = true
+            self?.connection.closed()
         }
     }
 
