@@ -99,6 +99,19 @@ import Testing
         #expect(numbers(values) == expected(1) + (0..<40).map { "7/\($0)" })
     }
 
+    @Test func `one damaged block costs its own partition's answer, and the connection goes on`() throws {
+        let (world, client) = try world()
+        let broker = world.brokers[0]
+        // Somewhere in the middle of the log's first mebibyte, where nobody has read yet.
+        broker.alterSegment { bytes in bytes[bytes.count / 2] ^= 0xFF }
+        var codes: Set<ErrorCode> = []
+        for number in 0..<Self.batchCount {
+            codes.insert(try client.fetch("t", from: Int64(number), maxBytes: 1).errorCode)
+        }
+        #expect(codes.contains(.kafkaStorageError))
+        #expect(!client.isClosed)
+        #expect(try client.fetch("t", from: Int64(Self.batchCount - 1)).readRecords().count == 1)
+    }
 
     @Test func `a search by time in a damaged block is a storage error`() throws {
         let (world, client) = try world()
