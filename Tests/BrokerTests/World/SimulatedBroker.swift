@@ -30,6 +30,8 @@ final class SimulatedBroker {
     private(set) var process: Process?
     private var starts: UInt64 = 0
     private(set) var storageFailure: StorageError?
+    /// Whether the world has cut it off from all others.
+    var isCutOff = false
 
     init(_ configuration: BrokerConfiguration, in world: World, seed: UInt64) {
         id = configuration.nodeID
@@ -98,6 +100,9 @@ final class SimulatedBroker {
 
     /// Nothing is read from disk for a while, or reading goes on.
     func setReaderStalled(_ isStalled: Bool) { process?.reader.isStalled = isStalled }
+
+    /// A segment of shard 0 as it stands on the disk; nil if there is none.
+    func segment(_ base: LogIndex) -> [UInt8]? { disk.content("shard-0/\(LogLayout.segmentName(base))") }
 
     /// Changes the first segment of shard 0 on the disk, behind everybody's back.
     func alterSegment(_ change: @Sendable (inout [UInt8]) -> Void) {
