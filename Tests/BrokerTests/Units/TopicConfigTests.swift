@@ -55,7 +55,7 @@ import Testing
     @Test(arguments: [
         ("retention.ms", "-2"), ("retention.ms", "9223372036854775808"), ("preallocate", "TRUE"),
         ("min.cleanable.dirty.ratio", "-0.1"), ("cleanup.policy", "delete,compact"), ("max.message.bytes", "104857601"),
-        ("segment.bytes", "13"), ("retention.ms", ""), ("retention.ms", "1 "),
+        ("segment.bytes", "13"), ("retention.ms", ""), ("retention.ms", "1 "), ("unclean.leader.election.enable", "true"),
     ]) func `values beyond them are refused with the key's name`(name: String, value: String) {
         #expect(TopicConfig.reasonToRefuse(name, value)?.contains(name) == true)
     }
