@@ -152,10 +152,9 @@ final class KafkaConnectionHandler: ChannelDuplexHandler {
             for part in frame { context.write(wrapOutboundOut(part), promise: nil) }
             hasWritten = true
         }
-        if hasWritten {
-            context.flush()
-            resume()
-        }
+        if hasWritten { context.flush() }
+        // Also when nothing was written: requests without an answer have left the queue.
+        resume()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

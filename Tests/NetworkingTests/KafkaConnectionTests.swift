@@ -62,6 +62,17 @@ import Testing
         #expect(fixture.reads == reads + 1)
     }
 
+    @Test func `requests without an answer make room when they are done`() throws {
+        let fixture = try ConnectionFixture { $0.requestsPerConnectionMax = 2 }
+        try fixture.createTopic("t")
+        let reads = fixture.reads
+        try fixture.receive(Self.joined(try (0..<5).map { try fixture.produce($0, acks: 0) } + [try fixture.metadata()]))
+        fixture.loop.run()
+        #expect(fixture.reads == reads)
+        fixture.settle()
+        #expect(try fixture.answers() == [7])
+        #expect(fixture.reads == reads + 1)
+    }
 
     @Test func `answers that wait in their bytes stop reading too`() throws {
         let fixture = try ConnectionFixture { $0.responseBytesPerConnectionMax = 20 }
