@@ -108,6 +108,11 @@ import Testing
         #expect(throws: ServerError.self) { try claim(3, shards: 4) }
     }
 
+    @Test func `what an interrupted claim left behind does no harm`() throws {
+        try write("version=1\nnode.id=100\nshard.count=4\n", to: Self.path + ".new")
+        try claim(3, shards: 4)
+        try claim(3, shards: 4)
+    }
 
     @Test func `a disk that fails is reported as such`() throws {
         disk.failNext(.flush, errno: 28)
