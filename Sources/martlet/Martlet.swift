@@ -12,6 +12,7 @@ struct Martlet: AsyncParsableCommand {
             ConsumeCommand.self,
             ClusterCommand.self,
             LogCommand.self,
+            BenchCommand.self,
         ]
     )
 }
