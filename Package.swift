@@ -77,5 +77,16 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+
+        .testTarget(
+            name: "RaftCoreTests", dependencies: ["RaftCore", "Basics"], exclude: ["Scripts"], swiftSettings: strict),
+        .testTarget(
+            name: "SegmentLogTests", dependencies: ["SegmentLog", "Basics", "CMartlet", nioCore, nioEmbedded, nioPosix],
+            exclude: ["Golden"], swiftSettings: strict),
+        .testTarget(
+            name: "KafkaWireTests", dependencies: ["KafkaWire", "Basics", "CMartlet", nioCore], exclude: ["Fixtures"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "BrokerTests", dependencies: ["Broker", "Basics", nioCore, deque, logging], swiftSettings: strict),
     ]
 )

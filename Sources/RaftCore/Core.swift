@@ -68,7 +68,7 @@ public struct Core: Sendable {
         case .disconnected(let peer):
             lead { leader, replica in leader.disconnected(peer, &replica, now: now) }
         case .verifyLeader(let id):
-            let taken = lead { leader, replica in leader.verify(id, &replica, now: now) }
+            let taken = lead { leader, replica in leader.verify(id, &replica) }
             if !taken { refuse(event) }
         }
     }

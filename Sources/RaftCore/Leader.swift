@@ -34,7 +34,10 @@ struct Leader: Sendable {
     // MARK: Time
 
     /// Begins to lead: the empty probes tell the others who won and ask where the logs agree.
-    mutating func start(_ replica: inout Replica, now: Instant) { heartbeat(&replica, now: now) }
+    mutating func start(_ replica: inout Replica, now: Instant) {
+        heartbeatDue = now + replica.configuration.heartbeatInterval
+        heartbeat(&replica)
+    }
 
     /// When the answers of a quorum become too old: from then on another leader may have been elected.
     func leaseEnd(_ configuration: CoreConfiguration) -> Instant {
@@ -44,18 +47,18 @@ struct Leader: Sendable {
 
     mutating func tick(_ replica: inout Replica, now: Instant) {
         guard now >= heartbeatDue else { return }
+        heartbeatDue = now + replica.configuration.heartbeatInterval
         let patience = replica.configuration.heartbeatInterval * 4
         for i in peers.indices where peers[i].state == .replicate && peers[i].isSilent(for: patience, now: now) {
             peers[i].probe(from: peers[i].match.next, epoch: replica.newReplicationEpoch(), now: now)
         }
         _ = rounds.begin(force: true)
-        heartbeat(&replica, now: now)
+        heartbeat(&replica)
     }
 
     /// An empty request to everybody: keeps the followers, spreads the commit index, probes where the logs may differ,
     /// and, because it asks at `next - 1`, finds out whether anything before it was lost.
-    private mutating func heartbeat(_ replica: inout Replica, now: Instant) {
-        heartbeatDue = now + replica.configuration.heartbeatInterval
+    private mutating func heartbeat(_ replica: inout Replica) {
         for i in peers.indices { send([], toPeerAt: i, &replica) }
     }
 
@@ -93,14 +96,14 @@ struct Leader: Sendable {
 
     // MARK: Leadership
 
-    mutating func verify(_ id: UInt64, _ replica: inout Replica, now: Instant) {
+    mutating func verify(_ id: UInt64, _ replica: inout Replica) {
         rounds.ask(id)
-        beginRound(&replica, now: now)
+        beginRound(&replica)
     }
 
-    private mutating func beginRound(_ replica: inout Replica, now: Instant) {
+    private mutating func beginRound(_ replica: inout Replica) {
         guard rounds.begin(force: false) else { return }
-        heartbeat(&replica, now: now)
+        heartbeat(&replica)
         settleRounds(&replica)
     }
 
@@ -117,7 +120,7 @@ struct Leader: Sendable {
         guard let i = peers.firstIndex(where: { $0.id == id }), response.round <= rounds.current else { return }
         peers[i].contacted(round: response.round, now: now)
         settleRounds(&replica)
-        beginRound(&replica, now: now)
+        beginRound(&replica)
         // What was sent in another epoch was sent to another idea of the follower's log.
         guard response.epoch == peers[i].epoch else { return }
         switch response.outcome {

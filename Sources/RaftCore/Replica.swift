@@ -67,6 +67,6 @@ struct Replica: Sendable {
     /// Whether the oldest unflushed append has waited for longer than a disk that works ever takes.
     func isStorageStalled(at now: Instant) -> Bool {
         guard let since = log.unflushedSince else { return false }
-        return now - since > configuration.storageStallTimeout
+        return now - since >= configuration.storageStallTimeout
     }
 }

@@ -165,9 +165,8 @@ public struct LogInspector: Sendable {
     private func sidecar(_ base: LogIndex, _ listing: LogLayout.Listing) throws(StorageError) -> SegmentTable? {
         guard listing.segments.contains(base) else { return nil }
         let bytes = try files.open(layout.segment(base), .read).size()
-        let file = try files.open(layout.sidecar(base), .read)
-        let content = try file.read(at: 0, length: try file.size())
-        return SegmentTable(sidecar: content, shard: options.shard, segment: base, fileBytes: bytes)
+        return try SegmentTable.readSidecar(
+            base, shard: options.shard, fileBytes: bytes, files: files, layout: layout)
     }
 
     private func loadState(_ listing: LogLayout.Listing) throws(StorageError) -> LogState? {

@@ -7,6 +7,7 @@ struct Martlet: AsyncParsableCommand {
         abstract: "A replicated log-queue message broker.",
         subcommands: [
             ServeCommand.self,
+            DemoCommand.self,
             TopicCommand.self,
             ProduceCommand.self,
             ConsumeCommand.self,

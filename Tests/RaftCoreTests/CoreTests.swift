@@ -71,7 +71,10 @@ import Testing
         let request = VoteRequest(term: Term(4), lastIndex: LogIndex(5), lastTerm: Term(3))
         let actions = step(&core, .message(from: NodeID(3), .preVoteRequest(request)))
         #expect(actions == [.persist(HardState(term: Term(4)))])
-        expect(&core, .persisted(HardState(term: Term(4))), gives: [.send(to: NodeID(3), .preVoteResponse(VoteResponse(term: Term(4), granted: false)))])
+        let refused = VoteResponse(term: Term(4), granted: false)
+        expect(
+            &core, .persisted(HardState(term: Term(4))),
+            gives: [.send(to: NodeID(3), .preVoteResponse(refused))])
     }
 
     @Test("what was reclaimed counts as committed")
@@ -198,8 +201,8 @@ import Testing
     @Test("a follower commits no further than it has verified and flushed")
     func followerCommit() {
         var core = makeCore(hardState: HardState(term: Term(1)), log: log(last: 2, term: 1))
-        let actions = step(
-            &core, append(term: 1, previous: 2, previousTerm: 1, commit: 9, [block(3, 2, term: 1), block(5, 2, term: 1)]))
+        let new = [block(3, 2, term: 1), block(5, 2, term: 1)]
+        let actions = step(&core, append(term: 1, previous: 2, previousTerm: 1, commit: 9, new))
         #expect(actions.contains(.commit(through: LogIndex(2))))
         for flushed in [LogIndex(4), LogIndex(6)] {
             let actions = step(&core, .flushed(epoch: 0, through: flushed))
@@ -218,6 +221,28 @@ import Testing
         #expect(core.term(at: LogIndex(3)) == Term(2))
     }
 
+    @Test("with a reclaimed front, requests that begin below it match, and a refusal names its end")
+    func followerWithReclaimedFront() {
+        let recovered = RecoveredLog(
+            firstIndex: LogIndex(11), lastIndex: LogIndex(20), termStarts: [.init(index: LogIndex(4), term: Term(3))])
+        var core = makeCore(hardState: HardState(term: Term(3)), log: recovered)
+        let refused = AppendResponse.Outcome.conflict(
+            rejected: LogIndex(15), hintIndex: LogIndex(10), hintTerm: Term(2))
+        _ = step(&core, append(term: 5, previous: 15, previousTerm: 2))
+        expect(
+            &core, .persisted(HardState(term: Term(5))),
+            gives: [
+                .send(
+                    to: NodeID(2), .appendResponse(.init(term: Term(5), epoch: 1, round: 0, outcome: refused)))
+            ])
+        let blocks = [block(8, 3, term: 2), block(11, 4, term: 5)]
+        let actions = step(&core, append(term: 5, previous: 7, previousTerm: 1, blocks))
+        #expect(
+            actions == [
+                .truncate(from: LogIndex(11), epoch: 1), .appendReceived(epoch: 1, [block(11, 4, term: 5)]),
+            ])
+    }
+
     // MARK: Leader
 
     @Test("a new leader serves from memory what it received as a follower")
@@ -229,9 +254,8 @@ import Testing
         let peer = core.peers[0]
         #expect(peer.next == LogIndex(9))
         let conflict = AppendResponse.Outcome.conflict(rejected: LogIndex(8), hintIndex: LogIndex(2), hintTerm: Term(1))
-        _ = step(
-            &core, .message(from: NodeID(2), .appendResponse(.init(term: Term(2), epoch: 1, round: 0, outcome: conflict))),
-            at: 2_000)
+        let refused = AppendResponse(term: Term(2), epoch: 1, round: 0, outcome: conflict)
+        _ = step(&core, .message(from: NodeID(2), .appendResponse(refused)), at: 2_000)
         let matched = AppendResponse(
             term: Term(2), epoch: 3, round: 0, outcome: .matched(flushed: LogIndex(2)))
         let actions = step(&core, .message(from: NodeID(2), .appendResponse(matched)), at: 2_000)
@@ -246,11 +270,15 @@ import Testing
     func strandedPeer() {
         var core = makeCore(hardState: HardState(term: Term(2)), log: log(last: 20, term: 2, first: 11))
         elect(&core)
-        let conflict = AppendResponse.Outcome.conflict(rejected: LogIndex(20), hintIndex: LogIndex(3), hintTerm: Term(1))
+        let conflict = AppendResponse.Outcome.conflict(
+            rejected: LogIndex(20), hintIndex: LogIndex(3), hintTerm: Term(1))
         let refused = AppendResponse(term: Term(3), epoch: 1, round: 0, outcome: conflict)
         let quiet = AppendRequest(
-            term: Term(3), epoch: 3, previousIndex: .zero, previousTerm: .zero, commit: LogIndex(10), round: 0, blocks: [])
-        expect(&core, .message(from: NodeID(2), .appendResponse(refused)), at: 2_000, gives: [.send(to: NodeID(2), .appendRequest(quiet))])
+            term: Term(3), epoch: 3, previousIndex: .zero, previousTerm: .zero, commit: LogIndex(10), round: 0,
+            blocks: [])
+        expect(
+            &core, .message(from: NodeID(2), .appendResponse(refused)), at: 2_000,
+            gives: [.send(to: NodeID(2), .appendRequest(quiet))])
         let matched = AppendResponse(term: Term(3), epoch: 3, round: 0, outcome: .matched(flushed: LogIndex(3)))
         expect(&core, .message(from: NodeID(2), .appendResponse(matched)), at: 2_000, gives: [])
         #expect(core.peers[0].state == .probe)
@@ -274,6 +302,27 @@ import Testing
         #expect(!core.acceptsProposals)
         _ = step(&core, .flushed(epoch: 0, through: LogIndex(1)), at: 2_000)
         #expect(core.acceptsProposals)
+    }
+
+    @Test("a stream of verifications does not put off the heartbeats that find losses")
+    func roundsAndHeartbeats() {
+        var core = makeCore()
+        elect(&core)
+        let matched = AppendResponse(term: Term(1), epoch: 2, round: 0, outcome: .matched(flushed: .zero))
+        _ = step(&core, .propose([.init(count: 1, bytes: 1)]), at: 2_000)
+        _ = step(&core, .message(from: NodeID(3), .appendResponse(matched)), at: 2_000)
+        #expect(core.peers[1].state == .replicate)
+        var round: UInt64 = 0
+        for time in stride(from: Int64(2_020), through: 2_420, by: 20) {
+            _ = step(&core, .verifyLeader(id: UInt64(time)), at: time)
+            round += 1
+            let response = AppendResponse(term: Term(1), epoch: 1, round: round, outcome: .matched(flushed: .zero))
+            let actions = step(&core, .message(from: NodeID(2), .appendResponse(response)), at: time)
+            #expect(actions.contains(.leadershipVerified(id: UInt64(time))))
+            _ = step(&core, .tick, at: time)
+        }
+        // Node 3 has answered nothing for more than four heartbeat intervals.
+        #expect(core.peers[1].state == .probe)
     }
 
     @Test("a halted core takes no part, and refuses what must be answered")

@@ -102,7 +102,9 @@ import Testing
     init() {
         let encoder = BlockEncoder()
         let entries = (0 ..< 40).map { number in
-            Entry(head: ByteBuffer(string: "head \(number)"), payload: ByteBuffer(string: "the payload of entry \(number)"))
+            Entry(
+                head: ByteBuffer(string: "head \(number)"),
+                payload: ByteBuffer(string: "the payload of entry \(number)"))
         }
         func block(_ compression: BlockCompression) -> Block {
             encoder.encode(entries, shard: .metadata, compression: compression)

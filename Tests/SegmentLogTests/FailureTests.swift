@@ -87,4 +87,22 @@ import Testing
         fixture.settle()
         #expect(isClosed)
     }
+
+    /// The prepared file then holds blocks with the very number of the segment that begins next.
+    @Test func blocksOfASegmentThatNeverGotItsNameAreNotFoundInTheNextOneOfThatName() throws {
+        let fixture = try LogFixture { $0.segmentBytes = 500 }
+        fixture.append(payloadBytes: 300)
+        fixture.settle()
+        fixture.disk.failNext(.rename, errno: Self.ioError)
+        for _ in 1 ... 2 { fixture.append(payloadBytes: 100, term: 3) }
+        fixture.settle()
+        #expect(fixture.segments.last?.last == LogIndex(3) && fixture.failures.count == 1)
+        fixture.disk.restart(losing: .nothing)
+        let again = try LogFixture(disk: fixture.disk) { $0.segmentBytes = 500 }
+        let replacement = again.append(payloadBytes: 100, term: 2)
+        again.settle()
+        #expect(replacement.segment == LogIndex(2))
+        fixture.disk.restart(losing: .nothing)
+        #expect(try LogFixture(disk: fixture.disk).log.lastIndex == LogIndex(2))
+    }
 }

@@ -1,5 +1,6 @@
 import Basics
 import NIOCore
+import NIOEmbedded
 import Testing
 
 @testable import SegmentLog
@@ -35,6 +36,19 @@ import Testing
         #expect(try fixture.readAll() == blocks)
     }
 
+    @Test func aColdReadEndsWhereTheWriterHasNotBeenYet() throws {
+        let fixture = try LogFixture()
+        for _ in 1 ... 3 { fixture.append() }
+        fixture.settle()
+        fixture.log.evict(below: LogIndex(.max))
+        for _ in 4 ... 6 { fixture.append() }
+        var result: Result<[Block], StorageError>?
+        fixture.log.read(from: LogIndex(1), maxBytes: .max) { result = $0 }
+        fixture.reader.runAll()
+        fixture.loop.run()
+        #expect(try result?.get().map(\.base) == [LogIndex(1), LogIndex(2), LogIndex(3)])
+    }
+
     @Test func tablesThatAreNotInMemoryAreLoadedAgain() throws {
         let (fixture, blocks) = try coldLog { $0.tableBytesMax = 400 }
         #expect(fixture.segments.contains { $0.table == nil })
@@ -62,9 +76,22 @@ import Testing
         fixture.disk.alter(LogFixture.segmentPath(1)) { $0[position] ^= 1 }
         let last = try #require(blocks.last { $0.segment == LogIndex(1) })
         let error = #expect(throws: StorageError.self) { try fixture.read(from: last.base.rawValue) }
-        guard case .damaged(let ranges)? = error else { throw StorageError.notWritable }
+        let ranges = if case .damaged(let ranges)? = error { ranges } else { [DamagedRange]() }
         #expect(ranges.map(\.firstIndex) == [last.base] && ranges.map(\.lastIndex) == [last.last])
         #expect(try fixture.read(from: 1, maxBytes: 1) == [blocks[0]], "the rest can be read")
+    }
+
+    @Test func blocksBehindDamageInASegmentWithoutSidecarAreDamagedToo() throws {
+        let (fixture, blocks) = try coldLog { $0.tableBytesMax = 0 }
+        fixture.disk.alter(LogFixture.segmentPath(1)) { $0[100] ^= 1 }
+        try fixture.disk.unlink(LogFixture.path("00000000000000000001.index"))
+        for _ in 1 ... 2 {
+            let error = #expect(throws: StorageError.self) { try fixture.read(from: 3) }
+            let ranges = if case .damaged(let ranges)? = error { ranges } else { [DamagedRange]() }
+            #expect(ranges.map(\.reason) == [.missingBlocks])
+        }
+        let second = fixture.segments[1].base
+        #expect(try fixture.read(from: second.rawValue, maxBytes: 1) == blocks.filter { $0.base == second })
     }
 
     @Test func aReadOvertakenByACutIsDoneAgain() throws {

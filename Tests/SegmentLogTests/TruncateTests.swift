@@ -96,4 +96,16 @@ import Testing
         let again = try LogFixture(disk: fixture.disk)
         #expect(again.log.lastIndex == LogIndex(3) && again.log.lastTerm == Term(2))
     }
+
+    @Test func theCutIsDurableBeforeAnythingIsWrittenBehindIt() throws {
+        let fixture = try LogFixture()
+        for _ in 1 ... 3 { fixture.append() }
+        fixture.settle()
+        fixture.disk.clearCalls()
+        fixture.log.truncate(from: LogIndex(2))
+        fixture.append(term: 2)
+        fixture.settle()
+        let calls = fixture.disk.calls.filter { $0.name == LogLayout.segmentName(LogIndex(1)) }
+        #expect(calls.map(\.operation).suffix(4) == [.truncate, .flush, .write, .flush])
+    }
 }

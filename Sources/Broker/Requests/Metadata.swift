@@ -19,10 +19,12 @@ extension Broker {
         configuration.autoCreateTopics && (context.version < 4 || request.allowAutoTopicCreation)
     }
 
-    /// Valid names among those asked for that are no topics yet.
+    /// Valid names among those asked for that are no topics yet, each once: CreateTopics refuses to be told twice.
     private func missingTopics(_ wanted: [MetadataRequest.Topic]) -> [String] {
-        wanted.compactMap(\.name).filter {
+        var seen: Set<String> = []
+        return wanted.compactMap(\.name).filter {
             metadata.topic(named: $0) == nil && TopicName.isValid($0) && !metadata.collides($0)
+                && seen.insert($0).inserted
         }
     }
 

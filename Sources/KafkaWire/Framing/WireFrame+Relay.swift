@@ -6,7 +6,7 @@ extension WireFrame {
     public init(framing headerAndBody: ByteBuffer) {
         var length = ByteBuffer()
         length.writeInteger(Int32(headerAndBody.readableBytes))
-        self.init([length, headerAndBody], byteCount: 4 + headerAndBody.readableBytes)
+        self.init(head: length, tail: [headerAndBody], byteCount: 4 + headerAndBody.readableBytes)
     }
 
     /// Header and body in one buffer, without the frame's length.

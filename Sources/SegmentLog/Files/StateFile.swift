@@ -66,15 +66,15 @@ extension LogState {
     static func decode(_ bytes: ByteBuffer) -> (state: LogState, shard: ShardID)? {
         FixedRecord.decode(bytes, magic: magic, version: version) { raw in
             let vote = raw.number(Int32.self, at: 24)
-            let watermark = raw.number(UInt64.self, at: 32)
-            let firstSegment = raw.number(UInt64.self, at: 40)
-            guard watermark < BlockLimits.indexMax, firstSegment < BlockLimits.indexMax else { return nil }
+            // Numbers that no log reaches: they would overflow when they are counted on.
+            let counters = [8, 32, 40, 48].map { raw.number(UInt64.self, at: $0) }
+            guard counters.allSatisfy({ $0 < BlockLimits.indexMax }) else { return nil }
             let state = LogState(
-                sequence: raw.number(UInt64.self, at: 8),
+                sequence: counters[0],
                 hardState: HardStateRecord(term: raw.number(UInt64.self, at: 16), vote: vote < 0 ? nil : vote),
-                watermark: LogIndex(watermark),
-                firstSegment: LogIndex(firstSegment),
-                truncations: raw.number(UInt64.self, at: 48))
+                watermark: LogIndex(counters[1]),
+                firstSegment: LogIndex(counters[2]),
+                truncations: counters[3])
             return (state, ShardID(raw.number(UInt16.self, at: 28)))
         }
     }

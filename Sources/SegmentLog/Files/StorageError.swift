@@ -46,7 +46,7 @@ public struct DamagedRange: Hashable, Sendable, CustomStringConvertible {
 public enum StorageError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A system call failed.
     case io(StorageOperation, path: String, errno: Int32)
-    /// Stored data is damaged. Nothing was changed on disk.
+    /// Stored data is damaged. None of it was cut off.
     case damaged([DamagedRange])
     /// The entries were reclaimed, or were never written.
     case outOfRange(index: LogIndex, first: LogIndex, last: LogIndex)
@@ -54,8 +54,6 @@ public enum StorageError: Error, Hashable, Sendable, CustomStringConvertible {
     case locked(path: String)
     /// The directory belongs to another shard.
     case wrongShard(expected: ShardID, found: ShardID)
-    /// The log was opened read-only, has failed or is closed.
-    case notWritable
 
     public var description: String {
         switch self {
@@ -64,7 +62,6 @@ public enum StorageError: Error, Hashable, Sendable, CustomStringConvertible {
         case .outOfRange(let index, let first, let last): "entry \(index) is not in the log (\(first)...\(last))"
         case .locked(let path): "\(path) is in use by another process"
         case .wrongShard(let expected, let found): "the log belongs to shard \(found), not to shard \(expected)"
-        case .notWritable: "the log takes no writes"
         }
     }
 }

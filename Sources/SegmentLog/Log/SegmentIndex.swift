@@ -75,9 +75,9 @@ struct SegmentIndex {
         return segments[position].table
     }
 
-    /// Keeps the table of a sealed segment that was read from disk.
+    /// Keeps the table of a sealed segment that was read from disk; not if damage has cut it short.
     mutating func keep(_ table: SegmentTable, at position: Int) {
-        guard segments[position].table == nil else { return }
+        guard segments[position].table == nil, table.last == segments[position].last else { return }
         segments[position].table = table
         cacheTable(at: position)
     }

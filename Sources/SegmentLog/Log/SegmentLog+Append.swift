@@ -69,6 +69,7 @@ extension SegmentLog {
     }
 
     private func place(_ block: Block, token: UInt64) {
+        invariant(writer != nil, "the log was opened read-only")
         if block.segment == block.base { submit(.roll(to: block.base, sealing: index.roll(to: block.base))) }
         let position = index.active?.end ?? 0
         index.append(BlockLocation(block.header, at: position))

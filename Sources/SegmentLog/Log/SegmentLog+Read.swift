@@ -28,8 +28,9 @@ extension SegmentLog {
         }
         let table = index.table(at: position)
         let request = SegmentReader.Request(
-            file: index.segments[position].key, locations: table?.locations(from: from, maxBytes: maxBytes),
-            from: from, maxBytes: maxBytes, decompress: decompress)
+            file: index.segments[position].key,
+            locations: table?.locations(from: from, maxBytes: maxBytes, flushed: flushedIndex),
+            from: from, maxBytes: maxBytes, flushed: flushedIndex, decompress: decompress)
         let pending = NIOLoopBound(
             PendingRead(log: self, request: request, truncations: truncations, completion: completion),
             eventLoop: eventLoop)
@@ -68,7 +69,7 @@ extension SegmentLog {
                     completion: completion)
             }
             if case .success(let answer) = result, let table = answer.table,
-                let position = log.index.find(request.from), position < log.index.segments.count - 1
+                let position = log.index.find(request.from)
             {
                 log.index.keep(table, at: position)
             }

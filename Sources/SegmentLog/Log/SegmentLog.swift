@@ -66,8 +66,8 @@ public final class SegmentLog {
     /// - Parameters:
     ///   - writer: runs all writes of this log, one at a time. May be shared by several logs.
     ///   - reader: runs cold reads.
-    /// - Throws: `StorageError.damaged` if entries that were stored once are damaged or missing (nothing on disk is
-    ///   changed then, unless `acceptDataLoss` is set), `.locked`, `.wrongShard`, `.io`.
+    /// - Throws: `StorageError.damaged` if entries that were stored once are damaged or missing (nothing is cut
+    ///   off then, unless `acceptDataLoss` is set), `.locked`, `.wrongShard`, `.io`.
     public static func open(
         options: SegmentLogOptions, fileSystem: any FileSystem, eventLoop: any EventLoop,
         writer: any StorageExecutor, reader: any StorageExecutor

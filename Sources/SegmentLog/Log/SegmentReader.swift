@@ -18,6 +18,8 @@ final class SegmentReader: Sendable {
         var locations: ArraySlice<BlockLocation>?
         var from: LogIndex
         var maxBytes: Int
+        /// Nothing behind this index is read.
+        var flushed: LogIndex
         var decompress: Bool
     }
 
@@ -47,9 +49,12 @@ final class SegmentReader: Sendable {
         var locations = request.locations ?? []
         if request.locations == nil {
             let loaded = try loadTable(request.file.base, file)
-            locations = loaded.locations(from: request.from, maxBytes: request.maxBytes)
+            locations = loaded.locations(
+                from: request.from, maxBytes: request.maxBytes, flushed: request.flushed)
             table = loaded
-            if locations.isEmpty { throw damage(loaded.segment, loaded.end, request.from, .missingBlocks) }
+        }
+        guard !locations.isEmpty else {
+            throw damage(request.file.base, table?.end ?? 0, request.from, .missingBlocks)
         }
         return Answer(blocks: try read(locations, of: request.file.base, file, request.decompress), table: table)
     }
@@ -77,20 +82,11 @@ final class SegmentReader: Sendable {
 
     /// The table of a sealed segment: from its sidecar, or by walking the segment if that is missing or damaged.
     func loadTable(_ segment: LogIndex, _ file: any StorageFile) throws(StorageError) -> SegmentTable {
-        let fileBytes = try file.size()
-        if let content = try? sidecar(segment),
-            let table = SegmentTable(
-                sidecar: content, shard: options.shard, segment: segment, fileBytes: fileBytes)
-        {
-            return table
-        }
+        let sidecar = try SegmentTable.readSidecar(
+            segment, shard: options.shard, fileBytes: try file.size(), files: files, layout: layout)
+        if let sidecar { return sidecar }
         let reader = try SequentialReader(file)
         return try SegmentScan.run(reader, shard: options.shard, segment: segment, previousTerm: .zero).table
-    }
-
-    private func sidecar(_ segment: LogIndex) throws(StorageError) -> ByteBuffer {
-        let file = try files.open(layout.sidecar(segment), .read)
-        return try file.read(at: 0, length: try file.size())
     }
 
     private func damage(
@@ -125,11 +121,14 @@ final class SegmentReader: Sendable {
 }
 
 extension SegmentTable {
-    /// The blocks from the one that contains `index` on, at least one and no more than `maxBytes` otherwise.
-    func locations(from index: LogIndex, maxBytes: Int) -> ArraySlice<BlockLocation> {
+    /// The blocks from the one that contains `index` on, at least one and no more than `maxBytes` otherwise. Blocks
+    /// behind `flushed` may not have been written yet: they are in memory, not on disk.
+    func locations(from index: LogIndex, maxBytes: Int, flushed: LogIndex) -> ArraySlice<BlockLocation> {
         guard let start = find(index) else { return [] }
         var end = start + 1
-        while end < blocks.count, blocks[end].end - blocks[start].position <= maxBytes { end += 1 }
+        while end < blocks.count, blocks[end].last <= flushed, blocks[end].end - blocks[start].position <= maxBytes {
+            end += 1
+        }
         return ArraySlice(Array(blocks[start ..< end]))
     }
 }

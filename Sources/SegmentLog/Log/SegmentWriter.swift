@@ -13,7 +13,7 @@ final class SegmentWriter: @unchecked Sendable {
     private let files: any FileSystem
     private let layout: LogLayout
     private let executor: any StorageExecutor
-    private let lock: (any FileLock)?
+    private var lock: (any FileLock)?
     private let state: StateFile
 
     private var active: ActiveFile?
@@ -89,7 +89,11 @@ final class SegmentWriter: @unchecked Sendable {
             }
         }
         if failure != nil { group = GroupReport(failure: failure) }
-        if case .close? = commands.last { group.isClosed = true }
+        if case .close? = commands.last {
+            group.isClosed = true
+            // Whoever is told of the end may open the log again at once.
+            lock = nil
+        }
         group.truncations = truncations
         if !commands.isEmpty { report?(group) }
         if queue.endJob(hasMore: !housekeeping.isEmpty) { executor.submit { self.runJob() } }
@@ -242,7 +246,7 @@ final class SegmentWriter: @unchecked Sendable {
     private func seal(_ table: SegmentTable, _ file: any StorageFile) throws(StorageError) {
         try file.truncate(to: table.end)
         try file.flush()
-        try SegmentTable.writeSidecar(table, shard: options.shard, files: files, layout: layout)
+        try table.writeSidecar(shard: options.shard, files: files, layout: layout)
         try state.save { $0.watermark = max($0.watermark, table.last) }
     }
 

@@ -166,9 +166,8 @@ struct Recovery {
 
     private func loadSidecar(_ base: LogIndex) throws(StorageError) -> SegmentTable? {
         let bytes = try files.open(layout.segment(base), .read).size()
-        let sidecar = try files.open(layout.sidecar(base), .read)
-        let content = try sidecar.read(at: 0, length: try sidecar.size())
-        return SegmentTable(sidecar: content, shard: options.shard, segment: base, fileBytes: bytes)
+        return try SegmentTable.readSidecar(
+            base, shard: options.shard, fileBytes: bytes, files: files, layout: layout)
     }
 
     /// nil if the file's header is not that of segment `base`.
@@ -192,7 +191,9 @@ struct Recovery {
     /// Everything in a segment that has a successor was flushed before the successor came into being.
     private mutating func scanSealed(_ base: LogIndex, next: LogIndex, hasSidecar: Bool) throws(StorageError) {
         summary.scannedSegments += 1
-        guard let (scan, reader) = try walk(base, previousTerm: lastTerm) else { return reportHeader(base, last: next.previous) }
+        guard let (scan, reader) = try walk(base, previousTerm: lastTerm) else {
+            return reportHeader(base, last: next.previous)
+        }
         add(scan.table)
         guard scan.table.last.next == next else {
             damage.append(scan.damage(last: next.previous))
@@ -228,7 +229,7 @@ struct Recovery {
     private mutating func tidyUp() throws(StorageError) {
         for cut in cuts { try self.cut(cut.segment, at: cut.position) }
         for table in sidecars {
-            try SegmentTable.writeSidecar(table, shard: options.shard, files: files, layout: layout)
+            try table.writeSidecar(shard: options.shard, files: files, layout: layout)
             summary.rebuiltSidecars += 1
         }
     }
@@ -282,20 +283,5 @@ struct Recovery {
     private func remove(_ base: LogIndex) throws(StorageError) {
         try files.unlink(layout.segment(base))
         try files.syncDirectory(options.directory)
-    }
-}
-
-extension SegmentTable {
-    /// Writes a sidecar whole or not at all. It is not made durable: it can be rebuilt.
-    static func writeSidecar(
-        _ table: SegmentTable, shard: ShardID, files: any FileSystem, layout: LogLayout
-    ) throws(StorageError) {
-        let path = layout.sidecar(table.segment)
-        let temporary = layout.temporary(path)
-        let file = try files.open(temporary, .create)
-        try file.truncate(to: 0)
-        try file.write([table.sidecar(shard: shard)], at: 0)
-        try file.flush()
-        try files.rename(temporary, to: path)
     }
 }

@@ -41,8 +41,11 @@ struct SegmentScan {
                 scan.stop = .blank
                 return scan
             }
-            guard let claimed = try? BlockHeader.parse(front) else {
-                scan.stop = .invalid(parseError(front))
+            let claimed: BlockHeader
+            do throws(BlockError) {
+                claimed = try BlockHeader.parse(front)
+            } catch {
+                scan.stop = .invalid(error)
                 return scan
             }
             scan.stoppedAtOwnBlock = claimed.segment == segment && claimed.shard == shard
@@ -66,15 +69,6 @@ struct SegmentScan {
         guard header.segment == table.segment, header.shard == shard else { return .stale }
         guard header.base == table.last.next, header.term >= lastTerm else { return .order(expected: table.last.next) }
         return nil
-    }
-
-    private static func parseError(_ front: UnsafeRawBufferPointer) -> BlockError {
-        do throws(BlockError) {
-            _ = try BlockHeader.parse(front)
-            return .headerChecksumMismatch
-        } catch {
-            return error
-        }
     }
 
     /// Looks behind the end of the walk for blocks of this segment with a higher index, whole or with a torn payload,

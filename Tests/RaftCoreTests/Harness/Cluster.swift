@@ -72,7 +72,9 @@ struct Cluster {
     /// Delivers the message at a place in the network; a `copy` leaves it there.
     mutating func deliver(at place: Int, copy: Bool = false) {
         let envelope = copy ? network[place] : network.remove(at: place)
-        guard nodes[envelope.to]!.isUp else { return note("\(envelope.to) is down, lost: \(describe(envelope.message))") }
+        guard nodes[envelope.to]!.isUp else {
+            return note("\(envelope.to) is down, lost: \(describe(envelope.message))")
+        }
         note("\(envelope.to) <- \(envelope.from): \(describe(envelope.message))")
         step(envelope.to, .message(from: envelope.from, envelope.message), received: blocks(of: envelope))
     }
@@ -161,7 +163,7 @@ struct Cluster {
             append(new, epoch: epoch, to: id)
         case .appendReceived(let epoch, let infos):
             let new = received.suffix(infos.count)
-            if new.map(\.info) != infos { checker.fail("node \(id) appends \(infos), which is no suffix of the request") }
+            if new.map(\.info) != infos { checker.fail("node \(id) appends \(infos), no suffix of the request") }
             append(Array(new), epoch: epoch, to: id)
         case .truncate(let index, _):
             if index <= nodes[id]!.committed { checker.fail("node \(id) cuts at \(index), which is committed") }
@@ -177,8 +179,9 @@ struct Cluster {
             nodes[id]!.reads.append(Read(to: peer, epoch: epoch, from: from, maxBytes: maxBytes))
         case .commit(let index):
             if index <= nodes[id]!.committed { checker.fail("node \(id) commits \(index) again") }
+            checkDurability(through: index, of: id)
+            checker.committed(id, log: nodes[id]!.log, after: nodes[id]!.committed, through: index)
             nodes[id]!.committed = index
-            checker.committed(id, log: nodes[id]!.log, through: index)
         case .statusChanged(let status):
             if status.role == .leader { checker.elected(id, term: status.term, log: nodes[id]!.log) }
         case .proposeNoop, .proposalRejected, .leadershipVerified, .verificationFailed:
@@ -232,9 +235,9 @@ struct Cluster {
             if stable.term != response.term { return "acknowledges in \(response.term) with \(stable) on disk" }
             if case .matched(let flushed) = response.outcome {
                 // Writes still queued may be about to cut what is on the disk, but nothing that is acknowledged.
-                let logs = node.disk.blocks.prefix { $0.info.base <= flushed }
-                let expected = node.log.prefix { $0.info.base <= flushed }
-                if flushed > node.disk.lastIndex || logs != expected { return "acknowledges \(flushed) unflushed" }
+                let stored = node.disk.blocks.last { $0.info.base <= flushed }
+                let expected = node.log.last { $0.info.base <= flushed }
+                if flushed > node.disk.lastIndex || stored != expected { return "acknowledges \(flushed) unflushed" }
             }
             return nil
         }
@@ -248,6 +251,15 @@ struct Cluster {
         if node.core.flushedIndex > node.disk.lastIndex {
             checker.fail("node \(id): flushed \(node.core.flushedIndex), on disk \(node.disk.lastIndex)")
         }
+    }
+
+    /// What is committed for the first time is on the disks of a quorum at that moment.
+    private mutating func checkDurability(through index: LogIndex, of id: NodeID) {
+        guard index > checker.committedIndex, let last = nodes[id]!.log.last(where: { $0.info.last <= index }) else {
+            return
+        }
+        let holders = nodes.values.filter { $0.disk.blocks.last { $0.info.base <= last.info.base } == last }
+        if holders.count <= nodes.count / 2 { checker.fail("node \(id) commits \(index), which no quorum has flushed") }
     }
 
     private func blocks(of envelope: Envelope) -> [StoredBlock] {

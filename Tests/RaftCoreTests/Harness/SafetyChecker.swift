@@ -44,16 +44,18 @@ struct SafetyChecker {
     }
 
     /// State Machine Safety.
-    mutating func committed(_ node: NodeID, log: [StoredBlock], through index: LogIndex) {
+    mutating func committed(_ node: NodeID, log: [StoredBlock], after start: LogIndex, through index: LogIndex) {
         guard let last = log.lastIndex(where: { $0.info.last <= index }), log[last].info.last == index else {
             return fail("node \(node) commits \(index), which ends no block of its log")
         }
-        let prefix = log[...last]
-        let common = min(prefix.count, committed.count)
-        if prefix.prefix(common) != committed.prefix(common)[...] {
-            fail("node \(node) commits other entries than were committed before")
+        let first = log[...last].lastIndex { $0.info.last <= start }.map { $0 + 1 } ?? 0
+        for place in first...last {
+            if place == committed.count {
+                committed.append(log[place])
+            } else if place > committed.count || log[place] != committed[place] {
+                fail("node \(node) commits \(log[place]), which is not what was committed there")
+            }
         }
-        committed += prefix.dropFirst(common)
     }
 
     private func position(_ block: StoredBlock) -> Position {

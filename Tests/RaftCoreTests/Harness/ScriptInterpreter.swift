@@ -33,7 +33,8 @@ struct ScriptInterpreter {
         case "sync": for id in try command.nodes(cluster) { cluster.sync(id, writes: command.option("writes") ?? .max) }
         case "notify": for id in try command.nodes(cluster) { cluster.notify(id) }
         case "flush": try flush(command)
-        case "read": for id in try command.nodes(cluster) { cluster.answerReads(id, failing: words.contains("failing")) }
+        case "read":
+            for id in try command.nodes(cluster) { cluster.answerReads(id, failing: words.contains("failing")) }
         case "propose": try propose(command)
         case "verify":
             cluster.step(try command.node(1), .verifyLeader(id: UInt64(try command.required("id"))))
@@ -170,8 +171,11 @@ struct ScriptInterpreter {
     /// Without time passing, everything that can happen among these nodes happens, until nothing is left.
     private mutating func stabilize(_ ids: [NodeID]) {
         var isQuiet = false
+        var exchanges = 0
         while !isQuiet {
             isQuiet = true
+            exchanges += 1
+            guard exchanges < 1_000 else { return trace.lines.append("VIOLATION: these nodes never become quiet") }
             for id in ids where cluster.nodes[id]!.isUp {
                 let disk = cluster.nodes[id]!.disk
                 if disk.persists.isEmpty, disk.writes.isEmpty, disk.completions.isEmpty,
@@ -205,8 +209,8 @@ struct ScriptInterpreter {
     private func showLog(_ id: NodeID) {
         let node = cluster.nodes[id]!
         let blocks = node.log.map { "\($0.info.base)-\($0.info.last)@\($0.info.term)" }.joined(separator: " ")
-        trace.lines.append(
-            "\(id): \(blocks.isEmpty ? "empty" : blocks), flushed=\(node.core.flushedIndex) commit=\(node.core.commitIndex)")
+        let (flushed, commit) = (node.core.flushedIndex, node.core.commitIndex)
+        trace.lines.append("\(id): \(blocks.isEmpty ? "empty" : blocks), flushed=\(flushed) commit=\(commit)")
     }
 
     private func show(_ peer: PeerStatus) {
