@@ -1,3 +1,4 @@
+import Glibc
 import KafkaWire
 import NIOCore
 import NIOPosix
@@ -38,12 +39,24 @@ struct BrokerConnection: Sendable {
             }
             .connect(host: address.host, port: address.port)
             .flatMapErrorThrowing { error in
-                throw KafkaClientError(.connectionFailed, "no connection to \(peer): \(error)")
+                throw KafkaClientError(.connectionFailed, "no connection to \(peer): \(reason(error))")
             }
         return connected.flatMap { channel in
             let connection = BrokerConnection(
                 address: address, versions: ApiVersions(), channel: channel, handler: handler, configuration)
             return connection.negotiated()
+        }
+    }
+
+    /// What of NIO's errors a person wants to know.
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            if let first = error.connectionErrors.first { return reason(first.error) }
+            return "the host \(error.host) is unknown"
+        case let error as IOError: return String(cString: strerror(error.errnoCode))
+        case ChannelError.connectTimeout: return "it took too long"
+        default: return "\(error)"
         }
     }
 
