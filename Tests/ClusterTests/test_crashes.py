@@ -90,6 +90,27 @@ def test_a_minority_takes_no_writes_and_a_majority_again_does(start_cluster, nam
     assert read_all(cluster, topic)[2:] in ([], [b"by one"])
 
 
+def test_a_broker_that_knows_no_leader_asks_clients_to_try_again(start_cluster, name):
+    cluster = start_cluster()
+    topic = cluster.create_topic(name)
+    cluster.kill_all()
+    lonely = cluster.brokers[0]
+    # It has the topic in its log, but alone it cannot know what of its log is committed.
+    lonely.start()
+    with Connection(lonely.address) as connection:
+        found = requests.metadata(connection, [topic]).topics[topic]
+        assert found.error == requests.LEADER_NOT_AVAILABLE, "a topic that exists must not be called unknown"
+        # Not COORDINATOR_NOT_AVAILABLE: clients would look for a coordinator, which only transactions have.
+        assert requests.try_init_producer_id(connection)[0] == requests.COORDINATOR_LOAD_IN_PROGRESS
+        assert requests.produce(connection, topic, batch([b"x"])).error in (
+            requests.NOT_LEADER_OR_FOLLOWER, requests.LEADER_NOT_AVAILABLE)
+        assert requests.fetch(connection, topic, 0).error in (
+            requests.NOT_LEADER_OR_FOLLOWER, requests.LEADER_NOT_AVAILABLE)
+        assert requests.list_offset(connection, topic, requests.LATEST)[0] in (
+            requests.NOT_LEADER_OR_FOLLOWER, requests.LEADER_NOT_AVAILABLE)
+        assert requests.create_topic(connection, name + "-other") == requests.NOT_CONTROLLER
+
+
 def test_a_broker_that_was_away_long_catches_up_to_the_same_bytes(start_cluster, name):
     cluster = start_cluster(options=["--segment-mib", "1"])
     topic = cluster.create_topic(name)

@@ -118,6 +118,23 @@ def test_a_batch_larger_than_the_fetch_limits_is_returned_whole(cluster, topic):
         assert [header.base_offset for header in batch_headers(answer.records)] == [0, 1]
 
 
+def test_a_fetch_of_many_topics_from_disk_gives_each_its_own_records(start_cluster, name):
+    alone = start_cluster(size=1)
+    topics = [alone.create_topic(f"{name}-{number}") for number in range(5)]
+    with Connection(alone.bootstrap) as connection:
+        for topic in topics:
+            requests.produce(connection, topic, batch([topic.encode() * 1_000]))
+    # After the restart nothing is in memory: each topic's records come from disk, and the reading pauses for them.
+    alone.brokers[0].stop()
+    alone.start()
+    with Connection(alone.bootstrap) as connection:
+        wanted = [(topic, 0, 0) for topic in topics]
+        fetched = requests.receive_fetch_many(connection, requests.send_fetch_many(connection, wanted))
+    assert [topic for topic, _, _ in fetched] == topics
+    for topic, _, answer in fetched:
+        assert answer.error == 0 and topic.encode() in answer.records
+
+
 @pytest.mark.feature("waiting for new records")
 @pytest.mark.parametrize("client", [client for client in ALL if client.name != "kcat"], ids=lambda client: client.name)
 def test_a_waiting_consumer_gets_records_as_they_are_written(cluster, topic, client):

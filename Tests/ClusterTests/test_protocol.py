@@ -121,6 +121,13 @@ def test_acks_0_is_not_answered_and_its_record_is_there(connection, topic):
     assert requests.produce(connection, topic, batch([b"loud"])).base_offset == 1
 
 
+def test_thousands_of_requests_without_answers_are_all_taken(connection, topic):
+    # More than may be under way at once: the end of each must let the next one in although nothing is written.
+    for _ in range(2_000):
+        send_produce(connection, topic, batch([b"quiet"]), acks=0)
+    assert requests.produce(connection, topic, batch([b"loud"])).base_offset == 2_000
+
+
 def test_acks_0_with_an_error_closes_the_connection(connection, topic):
     send_produce(connection, topic, batch([b"x"]), partition=99, acks=0)
     assert connection.is_closed_by_broker()

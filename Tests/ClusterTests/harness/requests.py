@@ -15,9 +15,10 @@ UNKNOWN_TOPIC_OR_PARTITION = 3
 LEADER_NOT_AVAILABLE = 5
 NOT_LEADER_OR_FOLLOWER = 6
 MESSAGE_TOO_LARGE = 10
+COORDINATOR_LOAD_IN_PROGRESS = 14
 INVALID_REQUIRED_ACKS = 21
 UNSUPPORTED_VERSION = 35
-INVALID_CONFIG = 40
+NOT_CONTROLLER = 41
 OUT_OF_ORDER_SEQUENCE_NUMBER = 45
 INVALID_PRODUCER_EPOCH = 47
 INVALID_RECORD = 87
@@ -159,29 +160,43 @@ class Fetched:
     records: bytes
 
 
-def send_fetch(
-    connection, topic, offset, partition=0, max_wait=0, min_bytes=1, max_bytes=50 << 20, partition_max=50 << 20,
-    leader_epoch=-1
+def send_fetch_many(
+    connection, places, max_wait=0, min_bytes=1, max_bytes=50 << 20, partition_max=50 << 20, leader_epoch=-1
 ):
+    """Fetch v11; `places` are the topic, the partition and the offset of each partition wanted."""
     body = Writer().int32(-1).int32(max_wait).int32(min_bytes).int32(max_bytes).int8(0).int32(0).int32(-1)
-    body.int32(1).string(topic).int32(1).int32(partition).int32(leader_epoch).int64(offset).int64(-1)
-    body.int32(partition_max).int32(0).string("")
-    return connection.send(FETCH, 11, body.data())
+
+    def one_topic(place):
+        topic, partition, offset = place
+        body.string(topic).int32(1).int32(partition).int32(leader_epoch).int64(offset).int64(-1).int32(partition_max)
+
+    return connection.send(FETCH, 11, body.array(places, one_topic).int32(0).string("").data())
 
 
-def receive_fetch(connection, correlation):
+def receive_fetch_many(connection, correlation):
+    """What was fetched, in the order of the answer: the topic, the partition, and its `Fetched`."""
     reader = connection.receive(correlation)
     reader.int32()
     assert reader.int16() == 0 and reader.int32() == 0, "no session is offered"
 
     def one_partition():
-        reader.int32()
-        error, high_watermark, _, log_start = reader.int16(), reader.int64(), reader.int64(), reader.int64()
+        index, error, high_watermark, _, log_start = (
+            reader.int32(), reader.int16(), reader.int64(), reader.int64(), reader.int64())
         reader.array(lambda: (reader.int64(), reader.int64()))
         reader.int32()
-        return Fetched(error, high_watermark, log_start, reader.bytes() or b"")
+        return index, Fetched(error, high_watermark, log_start, reader.bytes() or b"")
 
-    ((fetched,),) = reader.array(lambda: (reader.string(), reader.array(one_partition))[1])
+    topics = reader.array(lambda: (reader.string(), reader.array(one_partition)))
+    assert reader.remaining == 0
+    return [(topic, index, fetched) for topic, partitions in topics for index, fetched in partitions]
+
+
+def send_fetch(connection, topic, offset, partition=0, **options):
+    return send_fetch_many(connection, [(topic, partition, offset)], **options)
+
+
+def receive_fetch(connection, correlation):
+    ((_, _, fetched),) = receive_fetch_many(connection, correlation)
     return fetched
 
 
@@ -204,11 +219,16 @@ def list_offset(connection, topic, timestamp, partition=0):
     return answer
 
 
-def init_producer_id(connection):
-    """InitProducerId v1: a new producer's id and epoch."""
+def try_init_producer_id(connection):
+    """InitProducerId v1: error, id and epoch."""
     reader = connection.request(INIT_PRODUCER_ID, 1, Writer().string(None).int32(60_000).data())
     reader.int32()
-    error, producer_id, epoch = reader.int16(), reader.int64(), reader.int16()
+    return reader.int16(), reader.int64(), reader.int16()
+
+
+def init_producer_id(connection):
+    """A new producer's id and epoch."""
+    error, producer_id, epoch = try_init_producer_id(connection)
     assert error == 0, f"no producer id: error {error}"
     return producer_id, epoch
 
