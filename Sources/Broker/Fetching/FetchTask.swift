@@ -56,7 +56,8 @@ final class FetchTask {
                 partitionPosition = 0
                 continue
             }
-            if partitionPosition == 0 {
+            // Not by the partition's position: reading comes here again after a pause for the disk.
+            if response.topics.count == topicPosition {
                 response.topics.append(
                     FetchResponse.Topic {
                         $0.name = topic.name
