@@ -152,10 +152,9 @@ final class KafkaConnectionHandler: ChannelDuplexHandler {
             for part in frame { context.write(wrapOutboundOut(part), promise: nil) }
             hasWritten = true
         }
-        if hasWritten {
-            context.flush()
-            resume()
-        }
+        if hasWritten { context.flush() }
+        // Also when nothing was written: the end of a request without an answer makes room for another.
+        resume()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
