@@ -154,6 +154,19 @@ def test_a_request_cut_off_at_every_byte_is_survived(broker, own_topic, bystande
     bystander()
 
 
+def test_a_fetch_may_name_topics_without_partitions(broker, own_topic):
+    with Connection(broker.address) as connection:
+        requests.produce(connection, own_topic, batch([b"x"]))
+        body = Writer().int32(-1).int32(0).int32(1).int32(1000).int8(0).int32(0).int32(-1)
+        body.int32(3)
+        body.string("first").int32(0)
+        body.string(own_topic).int32(1).int32(0).int32(-1).int64(0).int64(-1).int32(1000)
+        body.string("last").int32(0)
+        sent = connection.send(requests.FETCH, 11, body.int32(0).string("").data())
+        ((topic, partition, fetched),) = requests.receive_fetch_many(connection, sent)
+    assert (topic, partition, len(batch_headers(fetched.records))) == (own_topic, 0, 1)
+
+
 # Batches
 
 

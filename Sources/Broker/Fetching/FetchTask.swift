@@ -51,11 +51,6 @@ final class FetchTask {
     private func read() {
         while topicPosition < request.topics.count {
             let topic = request.topics[topicPosition]
-            guard partitionPosition < topic.partitions.count else {
-                topicPosition += 1
-                partitionPosition = 0
-                continue
-            }
             // Not by the partition's position: reading comes here again after a pause for the disk.
             if response.topics.count == topicPosition {
                 response.topics.append(
@@ -63,6 +58,11 @@ final class FetchTask {
                         $0.name = topic.name
                         $0.topicID = topic.topicID
                     })
+            }
+            guard partitionPosition < topic.partitions.count else {
+                topicPosition += 1
+                partitionPosition = 0
+                continue
             }
             guard let partition = readPartition(topic, topic.partitions[partitionPosition]) else { return }
             response.topics[topicPosition].partitions.append(partition)
