@@ -213,6 +213,29 @@ def test_a_bad_batch_is_refused_and_the_connection_goes_on(broker, own_topic, da
         assert requests.produce(connection, own_topic, good).base_offset == 0
 
 
+@pytest.mark.parametrize("codec", [0, 4])
+@pytest.mark.parametrize("base_offset", [-1, 2**63 - 1, -(2**63)])
+def test_the_base_offset_of_a_producer_means_nothing(broker, own_topic, base_offset, codec):
+    with Connection(broker.address) as connection:
+        later = 1_700_000_000_001
+        sent = batch([Record(b"x"), Record(b"y", timestamp=later)], base_offset=base_offset, codec=codec)
+        assert requests.produce(connection, own_topic, sent).base_offset == 0
+        assert requests.list_offset(connection, own_topic, later) == (0, 1, later)
+        assert [header.base_offset for header in batch_headers(requests.fetch(connection, own_topic, 0).records)] == [0]
+
+
+@pytest.mark.parametrize("time", [-1, 0, 2**62, 2**63 - 1, -(2**63)])
+def test_records_with_extreme_times_harm_nobody(broker, own_topic, time):
+    strange = [Record(b"x"), Record(b"y", timestamp=time)]
+    with Connection(broker.address) as connection:
+        sent = batch(strange, timestamp=0, max_timestamp=1_700_000_000_000)
+        requests.produce(connection, own_topic, sent)
+        sent = batch([b"x"], timestamp=time, max_timestamp=1_700_000_000_000)
+        requests.produce(connection, own_topic, sent)
+        for asked in (0, 1, 1_699_999_999_999, 1_700_000_000_001, 2**63 - 1, -3):
+            requests.list_offset(connection, own_topic, asked)
+
+
 @pytest.mark.parametrize("codec", [1, 2, 3, 4])
 def test_a_compressed_batch_that_cannot_be_read_harms_nobody(broker, own_topic, codec):
     rubbish = batch([b"x"], attributes=codec)

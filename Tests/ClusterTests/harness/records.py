@@ -75,16 +75,17 @@ COMPRESS = {
 
 def batch(records, producer_id=-1, epoch=-1, sequence=-1, timestamp=1_700_000_000_000, codec=0, **wrong):
     """A record batch. `wrong` replaces header fields after they were computed: magic, count, last_delta, crc, length,
-    attributes."""
+    attributes, base_offset, max_timestamp."""
     records = [record if isinstance(record, Record) else Record(record) for record in records]
     payload = b"".join(encode_record(record, i, timestamp) for i, record in enumerate(records))
     largest = max([timestamp] + [record.timestamp for record in records if record.timestamp is not None])
     checked = struct.pack(
-        ">hiqqqhii", wrong.get("attributes", codec), wrong.get("last_delta", len(records) - 1), timestamp, largest,
+        ">hiqqqhii", wrong.get("attributes", codec), wrong.get("last_delta", len(records) - 1), timestamp,
+        wrong.get("max_timestamp", largest),
         producer_id, epoch, sequence, wrong.get("count", len(records))) + COMPRESS[codec](payload)
     crc = wrong.get("crc", crc32c(checked))
     length = wrong.get("length", len(checked) + 9)
-    return struct.pack(">qiibI", 0, length, -1, wrong.get("magic", 2), crc) + checked
+    return struct.pack(">qiibI", wrong.get("base_offset", 0), length, -1, wrong.get("magic", 2), crc) + checked
 
 
 @dataclasses.dataclass(frozen=True)
