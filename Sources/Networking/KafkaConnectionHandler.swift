@@ -102,6 +102,7 @@ final class KafkaConnectionHandler: ChannelDuplexHandler {
     private var mayTakeRequest: Bool {
         connection.responses.count < broker.configuration.requestsPerConnectionMax
             && connection.responses.readyBytes < broker.configuration.responseBytesPerConnectionMax
+            && connection.coldReads == 0
             && !broker.isCongested
     }
 

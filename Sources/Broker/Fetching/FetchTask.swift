@@ -165,7 +165,13 @@ final class FetchTask {
     }
 
     private func load(_ index: LogIndex, from shard: Shard) {
+        context.connection?.beginColdRead()
         shard.load(index) { [self] result in
+            context.connection?.endColdRead()
+            guard context.isWanted else {
+                isAnswered = true
+                return
+            }
             if case .failure(let error) = result {
                 broker.logger.error("the log cannot be read", metadata: ["index": "\(index)", "error": "\(error)"])
                 context.fail()
