@@ -30,7 +30,7 @@ struct ServerBuilder: Sendable {
         self.threads = threads
         self.logger = logger
         parts = NIOLoopBoundBox.makeBoxSendingValue(
-            Server.Parts(requestBytesMax: configuration.requestBytesMax), eventLoop: loop)
+            Server.Parts(connectionBytesMax: configuration.connectionBytesMax), eventLoop: loop)
         failure = loop.makePromise(of: Void.self)
     }
 
@@ -114,7 +114,7 @@ struct ServerBuilder: Sendable {
         let idle = TimeAmount.nanoseconds(configuration.idleConnectionMax.nanoseconds)
         try channel.pipeline.syncOperations.addHandlers([
             IdleStateHandler(allTimeout: idle),
-            KafkaConnectionHandler(broker: broker, memory: parts.value.requestMemory, logger: logger),
+            KafkaConnectionHandler(broker: broker, memory: parts.value.connectionMemory, logger: logger),
         ])
     }
 
