@@ -107,7 +107,15 @@ public final class Broker {
         shard.machine.takeTouched { key, bytes in
             for task in shard.waitingFetches.tasks(for: key) { task.appended(bytes) }
         }
+        for topic in shard.machine.takeDeleted() { wakeFetches(of: topic) }
         releaseUncongested()
+    }
+
+    /// Whoever waits for data of a topic that was deleted must hear of it.
+    private func wakeFetches(of topic: TopicNumber) {
+        for shard in shards {
+            for task in shard.waitingFetches.tasks(of: topic) { task.wake() }
+        }
     }
 
     private func statusChanged(_ shard: Shard, _ status: Status) {

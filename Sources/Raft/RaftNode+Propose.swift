@@ -34,6 +34,8 @@ extension RaftNode {
         if entry.payload.readableBytes > BlockLimits.entryPayloadBytesMax {
             return .commandTooLarge(bytes: entry.payload.readableBytes, limit: BlockLimits.entryPayloadBytesMax)
         }
+        // When nothing waits a command is taken whatever its size, or one above the bound could never be.
+        guard pendingBytes > 0 else { return nil }
         return pendingBytes + entry.encodedBytes > configuration.pendingBytesMax ? .overloaded : nil
     }
 

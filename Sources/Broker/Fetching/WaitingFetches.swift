@@ -19,6 +19,11 @@ struct WaitingFetches {
     /// The fetches that wait for this partition.
     func tasks(for key: PartitionKey) -> [FetchTask] { waiting[key] ?? [] }
 
+    /// The fetches that wait for any partition of this topic.
+    func tasks(of topic: TopicNumber) -> [FetchTask] {
+        waiting.filter { $0.key.topic == topic }.flatMap(\.value)
+    }
+
     /// Every fetch that waits for any partition of the shard.
     var all: [FetchTask] { waiting.values.flatMap { $0 } }
 }

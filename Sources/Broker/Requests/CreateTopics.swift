@@ -77,13 +77,24 @@ extension Broker {
         guard (1...configuration.voters.count).contains(Int(replicationFactor)) else {
             throw AdminRefusal(.invalidReplicationFactor, "this cluster has \(configuration.voters.count) brokers")
         }
-        for config in topic.configs {
-            if let reason = TopicConfig.reasonToRefuse(config.name, config.value) { throw AdminRefusal(.invalidConfig, reason) }
-        }
+        try check(topic.configs)
         return CreateTopicCommand(
             name: topic.name, id: TopicID(using: &random), partitionCount: partitionCount,
             replicationFactor: replicationFactor,
             configs: topic.configs.map { .init(name: $0.name, value: $0.value ?? "") }.sorted { $0.name < $1.name })
+    }
+
+    /// Each key once and with a value it can have: what passes is as small as the table of keys.
+    private func check(_ configs: [CreateTopicsRequest.Config]) throws(AdminRefusal) {
+        var seen: Set<String> = []
+        for config in configs {
+            if let reason = TopicConfig.reasonToRefuse(config.name, config.value) {
+                throw AdminRefusal(.invalidConfig, reason)
+            }
+            guard seen.insert(config.name).inserted else {
+                throw AdminRefusal(.invalidConfig, "the request gives topic config \(config.name) twice")
+            }
+        }
     }
 
     private func created(_ command: CreateTopicCommand, id: TopicID) -> CreateTopicsResponse.Topic {

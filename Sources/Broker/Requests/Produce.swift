@@ -84,6 +84,8 @@ extension Broker {
                 }
             }
         }
+        // Held until every partition was taken: a command that is refused has its outcome at once.
+        pending.unanswered = 1
         for (topicPosition, requested) in request.topics.enumerated() {
             let topic = context.version >= 13 ? metadata.topic(requested.topicID) : metadata.topic(named: requested.name)
             for (partitionPosition, partition) in requested.partitions.enumerated() {
@@ -91,6 +93,7 @@ extension Broker {
                 append(partition, of: topic, request, to: slot, of: pending)
             }
         }
+        pending.unanswered -= 1
         if pending.unanswered > 0 { pendingProduces.add(pending) }
         pending.answerIfComplete()
     }
@@ -110,7 +113,7 @@ extension Broker {
         }
         guard [-1, 0, 1].contains(request.acks) else { return refuse(.invalidRequiredAcks) }
         guard let topic, partition.index >= 0, partition.index < topic.partitionCount else {
-            return refuse(pending.context.version >= 13 ? .unknownTopicID : .unknownTopicOrPartition)
+            return refuse(topic == nil && pending.context.version >= 13 ? .unknownTopicID : .unknownTopicOrPartition)
         }
         let key = PartitionKey(topic.number, partition.index)
         let shard = shard(of: key)

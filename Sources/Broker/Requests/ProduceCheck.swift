@@ -50,7 +50,7 @@ struct ProduceCheck {
     private func checkTimestamp(_ timestamp: Milliseconds) throws(ProduceRefusal) {
         let ahead = timestamp.subtractingReportingOverflow(now)
         guard ahead.overflow || ahead.partialValue > config.timestampAfterMax
-            || -ahead.partialValue > config.timestampBeforeMax
+            || ahead.partialValue < -config.timestampBeforeMax
         else { return }
         throw ProduceRefusal(
             code: .invalidTimestamp,

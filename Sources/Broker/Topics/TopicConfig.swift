@@ -101,10 +101,16 @@ public struct TopicConfig: Hashable, Sendable {
         if let span = overrides["message.timestamp.before.max.ms"].flatMap({ Int64($0) }) { timestampBeforeMax = span }
     }
 
+    /// Bytes of the longest value: far more than any valid one needs, and all keys together fit an entry's head.
+    static let valueBytesMax = 1_024
+
     /// Why `value` cannot be given to `name`, in words for the person who tried; nil when it can.
     public static func reasonToRefuse(_ name: String, _ value: String?) -> String? {
         guard let key = keysByName[name] else { return "Unknown topic config name: \(name)" }
         guard let value else { return "Null value not supported for topic config: \(name)" }
+        guard value.utf8.count <= valueBytesMax else {
+            return "Value of topic config \(name) is longer than \(valueBytesMax) bytes"
+        }
         guard !key.accepts(value) else { return nil }
         let allowed = key.choices.isEmpty ? "" : "; use one of \(key.choices.joined(separator: ", "))"
         return "Invalid value \(value) for configuration \(name)\(allowed)"

@@ -23,6 +23,8 @@ public final class TopicsFSM: FSM {
     private var position = 0
     /// Partitions that got batches since `takeTouched` was called last, with the bytes.
     private var touched: [(key: PartitionKey, bytes: Int)] = []
+    /// Topics deleted since `takeDeleted` was called last.
+    private var deleted: [TopicNumber] = []
 
     public init(shard: ShardID) { self.shard = shard }
 
@@ -54,7 +56,10 @@ public final class TopicsFSM: FSM {
         case .createTopic(let create): return metadata.create(create)
         case .deleteTopic(let id):
             let result = metadata.delete(id)
-            if case .topic(let number) = result { forget(number) }
+            if case .topic(let number) = result {
+                forget(number)
+                deleted.append(number)
+            }
             return result
         case .createPartitions(let id, let count): return metadata.createPartitions(id, count: count)
         case .allocateProducerID: return metadata.allocateProducerID()
@@ -94,5 +99,11 @@ public final class TopicsFSM: FSM {
     func takeTouched(_ body: (PartitionKey, _ bytes: Int) -> Void) {
         for (key, bytes) in touched { body(key, bytes) }
         touched.removeAll(keepingCapacity: true)
+    }
+
+    /// The topics deleted from the cluster since the last call. Shard 0 only.
+    func takeDeleted() -> [TopicNumber] {
+        defer { deleted = [] }
+        return deleted
     }
 }

@@ -15,7 +15,8 @@ final class SimulatedClient {
 
     let connection = ClientConnection()
     let broker: SimulatedBroker
-    private unowned let world: World
+    /// Held, so that a test that has a client has a world.
+    private let world: World
     private var lastCorrelationID: Int32 = 0
     private var pending: [Int32: (ByteBuffer) throws -> Void] = [:]
     /// The requests that were answered, by number, in the order of the answers.
