@@ -65,10 +65,22 @@ struct AdminTests {
         await admin.close()
     }
 
+    @Test("a port that does not exist is an error", arguments: [0, -1, 65_536, .max])
+    func ports(port: Int) async throws {
+        var client = KafkaClientConfiguration(bootstrapServers: [BrokerAddress(host: "127.0.0.1", port: port)])
+        client.operationTimeout = .zero
+        let admin = Admin(client)
+        let error = await #expect(throws: KafkaClientError.self) { try await admin.listTopics() }
+        #expect(error?.code == .connectionFailed)
+        await admin.close()
+    }
+
     @Test("of two answers about a leader the newer epoch counts")
     func epochs() {
         let topic = FakeTopic("orders", partitions: 1)
-        let brokers = [0: BrokerAddress(host: "a", port: 1), 1: BrokerAddress(host: "b", port: 2)] as [Int32: BrokerAddress]
+        let brokers: [Int32: BrokerAddress] = [
+            0: BrokerAddress(host: "a", port: 1), 1: BrokerAddress(host: "b", port: 2),
+        ]
         var metadata = ClusterMetadata()
         topic.update(0) {
             $0.leader = 1

@@ -11,7 +11,9 @@ struct PartitionPipelineTests {
     private static let lost = KafkaClientError(.connectionClosed, "lost")
     private static let gap = KafkaClientError.broker(.outOfOrderSequenceNumber, "orders-0")
 
-    private func batch(_ order: UInt64, records: Int = 2, deadline: NIODeadline = .distantFuture) throws -> ProducerBatch {
+    private func batch(
+        _ order: UInt64, records: Int = 2, deadline: NIODeadline = .distantFuture
+    ) throws -> ProducerBatch {
         var builder = RecordBatchBuilder()
         for _ in 0..<records { builder.append(key: nil, value: ByteBuffer(string: "x"), timestamp: 0) }
         return ProducerBatch(

@@ -289,6 +289,17 @@ struct ProducerTests {
         try await one.broker.stop()
     }
 
+    @Test("a second run is refused")
+    func secondRun() async throws {
+        let one = try await OneBroker()
+        try await withProducer(one.client) { producer in
+            _ = try await producer.send(ProducerRecord(topic: "orders", value: "x"))
+            let error = await #expect(throws: KafkaClientError.self) { try await producer.run() }
+            #expect(error?.code == .invalidArgument)
+        }
+        try await one.broker.stop()
+    }
+
     @Test("settings outside their bounds are refused")
     func settings() {
         for change in [

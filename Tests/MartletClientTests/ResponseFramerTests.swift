@@ -26,7 +26,9 @@ struct ResponseFramerTests {
         #expect(responses == ["first response", "second", "the third one"])
     }
 
-    @Test("a length that is negative, too short or beyond the bound is refused", arguments: [-1, 3, 101, .max] as [Int32])
+    @Test(
+        "a length that is negative, too short or beyond the bound is refused",
+        arguments: [-1, 3, 101, .max] as [Int32])
     func lengths(length: Int32) {
         var framer = ResponseFramer(bytesMaximum: 100)
         framer.append(ByteBuffer(integer: length))

@@ -53,7 +53,8 @@ struct OutputTests {
     @Test(
         "every form of --from is read",
         arguments: [
-            ("beginning", .beginning), ("end", .end), ("42", .offset(42)), ("@1700000000000", .timestamp(1_700_000_000_000)),
+            ("beginning", .beginning), ("end", .end), ("42", .offset(42)),
+            ("@1700000000000", .timestamp(1_700_000_000_000)),
             ("@2023-11-14T22:13:20Z", .timestamp(1_700_000_000_000)),
         ] as [(String, ConsumerStart)])
     func from(text: String, start: ConsumerStart) {
