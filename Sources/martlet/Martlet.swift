@@ -2,6 +2,17 @@ import ArgumentParser
 
 @main
 struct Martlet: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "martlet", abstract: "A replicated log-queue message broker.",
-        subcommands: [ServeCommand.self, DemoCommand.self, LogCommand.self])
+    static let configuration = CommandConfiguration(
+        commandName: "martlet",
+        abstract: "A replicated log-queue message broker.",
+        subcommands: [
+            ServeCommand.self,
+            DemoCommand.self,
+            TopicCommand.self,
+            ProduceCommand.self,
+            ConsumeCommand.self,
+            ClusterCommand.self,
+            LogCommand.self,
+        ]
+    )
 }

@@ -37,13 +37,21 @@ public struct ConsumerMessages: AsyncSequence, Sendable {
             try await next(isolation: nil)
         }
 
+        /// The records of the next batch that has any wanted ones: as many as its producer put into it. What ``next()``
+        /// has left of the present batch comes first.
+        public mutating func nextBatch() async throws(KafkaClientError) -> [ConsumerRecord]? {
+            while true {
+                if let batch = try records?.nextBatch(session.configuration) { return batch }
+                records = try await session.fetcher.next()
+                if records == nil { return nil }
+            }
+        }
+
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(KafkaClientError) -> ConsumerRecord? {
             while true {
-                if let record = try records?.next(session.configuration), let partition = records?.partition {
-                    return ConsumerRecord(record, from: partition)
-                }
+                if let record = try records?.next(session.configuration) { return record }
                 records = try await session.fetcher.next()
                 if records == nil { return nil }
             }

@@ -23,24 +23,52 @@ struct FetchedRecords: Sendable {
     }
 
     /// The next record; nil when there are no more.
-    mutating func next(_ configuration: ConsumerConfiguration) throws(KafkaClientError) -> Record? {
+    mutating func next(_ configuration: ConsumerConfiguration) throws(KafkaClientError) -> ConsumerRecord? {
         do throws(RecordBatchError) {
             while true {
-                while let record = try reader?.next() {
-                    if record.offset >= stop { return nil }
-                    if record.offset >= first { return record }
-                }
-                guard let batch = try batches.next() else { return nil }
-                guard !batch.header.attributes.isControl else {
-                    reader = nil
-                    continue
-                }
-                guard !configuration.checksBatches || batch.isIntact else { throw .checksumMismatch }
-                reader = try RecordBatchReader(batch, limit: configuration.batchBytesMaximum)
+                if let record = try nextOfBatch() { return ConsumerRecord(record, from: partition) }
+                guard try openBatch(configuration) else { return nil }
             }
         } catch {
-            throw KafkaClientError(.invalidResponse, "the records fetched from \(partition) are damaged: \(error)")
+            throw damaged(error)
         }
+    }
+
+    /// The rest of the present batch, or else the next one that has wanted records; nil when there are no more.
+    mutating func nextBatch(_ configuration: ConsumerConfiguration) throws(KafkaClientError) -> [ConsumerRecord]? {
+        do throws(RecordBatchError) {
+            while true {
+                var records: [ConsumerRecord] = []
+                while let record = try nextOfBatch() { records.append(ConsumerRecord(record, from: partition)) }
+                if !records.isEmpty { return records }
+                guard try openBatch(configuration) else { return nil }
+            }
+        } catch {
+            throw damaged(error)
+        }
+    }
+
+    private mutating func nextOfBatch() throws(RecordBatchError) -> Record? {
+        while let record = try reader?.next() {
+            if record.offset >= first && record.offset < stop { return record }
+        }
+        return nil
+    }
+
+    private mutating func openBatch(_ configuration: ConsumerConfiguration) throws(RecordBatchError) -> Bool {
+        reader = nil
+        while let batch = try batches.next() {
+            // Marks of transactions, which are no records.
+            if batch.header.attributes.isControl { continue }
+            guard !configuration.checksBatches || batch.isIntact else { throw .checksumMismatch }
+            reader = try RecordBatchReader(batch, limit: configuration.batchBytesMaximum)
+            return true
+        }
+        return false
+    }
+
+    private func damaged(_ error: RecordBatchError) -> KafkaClientError {
+        KafkaClientError(.invalidResponse, "the records fetched from \(partition) are damaged: \(error)")
     }
 
     /// The offset after the last whole batch; nil if there is none.

@@ -4,6 +4,12 @@ import NIOCore
 import RaftCore
 import SegmentLog
 
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
 /// Runs a `RaftNode` on any `LogStore` and `StableStore`: every block holds one entry, and is stored as one `Log`.
 ///
 /// Owner: the node's event loop. The stores are called on `executor` alone, in order. All nodes of a group must use
@@ -127,7 +133,9 @@ public final class LogStoreBlockLog: BlockLog {
 
     private func fail(_ error: LogStoreError) {
         hasFailed = true
-        if case .storage(let cause) = error { onFailure?(cause) } else { onFailure?(.notWritable) }
+        if case .storage(let cause) = error { return onFailure?(cause) ?? () }
+        // The store contradicts what it said before: as good as a disk that lost its data.
+        onFailure?(.io(.write, path: "log store: \(error)", errno: EIO))
     }
 
     // MARK: Reading

@@ -13,7 +13,7 @@ final class SegmentWriter: @unchecked Sendable {
     private let files: any FileSystem
     private let layout: LogLayout
     private let executor: any StorageExecutor
-    private let lock: (any FileLock)?
+    private var lock: (any FileLock)?
     private let state: StateFile
 
     private var active: ActiveFile?
@@ -89,7 +89,11 @@ final class SegmentWriter: @unchecked Sendable {
             }
         }
         if failure != nil { group = GroupReport(failure: failure) }
-        if case .close? = commands.last { group.isClosed = true }
+        if case .close? = commands.last {
+            group.isClosed = true
+            // Whoever is told of the end may open the log again at once.
+            lock = nil
+        }
         group.truncations = truncations
         if !commands.isEmpty { report?(group) }
         if queue.endJob(hasMore: !housekeeping.isEmpty) { executor.submit { self.runJob() } }
