@@ -94,6 +94,6 @@ let package = Package(
         .testTarget(
             name: "BrokerTests", dependencies: ["Broker", "Basics", nioCore, deque, logging], swiftSettings: strict),
         .testTarget(
-            name: "SimulationTests", dependencies: ["Simulation", "Basics", "SegmentLog"], swiftSettings: strict),
+            name: "SimulationTests", dependencies: ["Simulation", "Broker", "RaftCore", "Basics"], swiftSettings: strict),
     ]
 )

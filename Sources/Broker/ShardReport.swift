@@ -1,4 +1,5 @@
 import Basics
+import Raft
 import RaftCore
 
 /// One shard as this broker knows it, for whoever watches from outside.

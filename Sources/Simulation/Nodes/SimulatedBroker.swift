@@ -21,8 +21,10 @@ public final class SimulatedBroker {
     private let random: RandomSource
     private var starts: UInt64 = 0
     private(set) var life = Life()
-    private var logs: [SegmentLog] = []
+    private(set) var logs: [SegmentLog] = []
     private var link: BrokerLink?
+    /// What is lost when a failed storage ends the process.
+    private var lossAtFailure = SimulatedFileSystem.Loss.nothing
     private(set) var writers: [SimulatedExecutor] = []
 
     init(_ id: NodeID, in world: World, random: RandomSource) {
@@ -38,6 +40,8 @@ public final class SimulatedBroker {
     public func start() {
         invariant(broker == nil, "broker \(id) is started once at a time")
         starts += 1
+        lossAtFailure = .nothing
+        world.tell("broker \(id): start \(starts)")
         life = Life()
         failure = nil
         var disk = random.fork("latency \(starts)")
@@ -61,6 +65,8 @@ public final class SimulatedBroker {
         } catch {
             failure = error
             life.end()
+            logs = []
+            files.restart(losing: .nothing)
         }
     }
 
@@ -86,12 +92,29 @@ public final class SimulatedBroker {
     /// A process whose storage failed ends, as the server does.
     private func storageFailed(_ error: StorageError) {
         failure = error
-        world.scheduler.after(.zero) { [weak self] in self?.crash(losing: .nothing) }
+        world.tell("broker \(id): storage failed: \(error)")
+        let failed = life
+        world.scheduler.after(.zero) { [weak self] in
+            guard let self, life === failed else { return }
+            crash(losing: lossAtFailure)
+        }
+    }
+
+    /// The machine loses power in the middle of what its disk is doing: after `calls` more calls, or in two seconds.
+    public func losePower(afterCalls calls: Int, losing loss: SimulatedFileSystem.Loss) {
+        lossAtFailure = loss
+        files.stop(afterCalls: calls)
+        let doomed = life
+        world.scheduler.after(.seconds(2)) { [weak self] in
+            guard let self, life === doomed else { return }
+            crash(losing: loss)
+        }
     }
 
     /// Ends the process at once. What it had not flushed may be lost, as `loss` says.
     public func crash(losing loss: SimulatedFileSystem.Loss) {
         guard isRunning else { return }
+        world.tell("broker \(id): crash losing \(loss)")
         life.end()
         broker = nil
         logs = []
@@ -180,12 +203,14 @@ final class BrokerLink: Transport, RequestForwarding {
         for part in PeerFrameCodec.encode(frame) { bytes.writeImmutableBuffer(part) }
         bytes.moveReaderIndex(forwardBy: 4)
         let sender = id
-        world.network.send(from: .broker(id), to: .broker(peer)) { [world, bytes] in
+        let deliver = { [world, bytes] in
             do {
                 world.broker(peer).receive(try PeerFrameCodec.decode(bytes), from: sender)
             } catch {
                 world.fail("broker \(sender) sent bytes that broker \(peer) cannot read: \(error)")
             }
         }
+        world.network.send(from: .broker(id), to: .broker(peer), deliver)
+        if case .raft = frame { world.network.sendAgain(from: .broker(id), to: .broker(peer), deliver) }
     }
 }
