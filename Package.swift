@@ -66,7 +66,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "martlet-sim",
-            dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["Simulation", "Basics", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Sources/MartletSim", swiftSettings: strict),
         .executableTarget(
             name: "martlet",

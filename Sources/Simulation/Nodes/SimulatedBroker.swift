@@ -26,6 +26,7 @@ public final class SimulatedBroker {
     /// What is lost when a failed storage ends the process.
     private var lossAtFailure = SimulatedFileSystem.Loss.nothing
     private(set) var writers: [SimulatedExecutor] = []
+    private var stalledUntil = Instant.zero
 
     init(_ id: NodeID, in world: World, random: RandomSource) {
         self.id = id
@@ -41,6 +42,7 @@ public final class SimulatedBroker {
         invariant(broker == nil, "broker \(id) is started once at a time")
         starts += 1
         lossAtFailure = .nothing
+        stalledUntil = .zero
         world.tell("broker \(id): start \(starts)")
         life = Life()
         failure = nil
@@ -76,6 +78,7 @@ public final class SimulatedBroker {
         configuration.shardCount = world.options.shardCount
         configuration.compression = world.options.compression
         configuration.tailBytesMax = world.options.tailBytes
+        configuration.pendingBytesMax = world.options.pendingBytes
         let link = BrokerLink(id: id, in: world)
         let broker = Broker(
             configuration: configuration, logs: logs.map { SegmentBlockLog($0) }, transport: link, forwarding: link,
@@ -111,6 +114,9 @@ public final class SimulatedBroker {
         }
     }
 
+    /// Errors of the disk that were planned and have not happened do not happen.
+    func forgetPlannedFailures() { files.forgetPlannedFailures() }
+
     /// Ends the process at once. What it had not flushed may be lost, as `loss` says.
     public func crash(losing loss: SimulatedFileSystem.Loss) {
         guard isRunning else { return }
@@ -122,6 +128,7 @@ public final class SimulatedBroker {
         files.restart(losing: loss)
         files.clearCalls()
         world.connectionsLost(of: .broker(id))
+        world.onEnd?(id)
     }
 
     /// The process does nothing for a while, and then goes on as if nothing had been.
@@ -129,8 +136,12 @@ public final class SimulatedBroker {
 
     /// Its disk does nothing for a while.
     public func stallDisk(for span: TimeSpan) {
-        for writer in writers { writer.stall(until: world.scheduler.now + span) }
+        stalledUntil = world.scheduler.now + span
+        for writer in writers { writer.stall(until: stalledUntil) }
     }
+
+    /// Whether a pause or a stall still holds it.
+    var isHeldUp: Bool { max(life.pausedUntil, stalledUntil) > world.scheduler.now }
 
     // MARK: What arrives
 

@@ -25,6 +25,7 @@ public final class World {
         public var segmentBytes = 256.kibibytes
         public var preallocate = true
         public var tailBytes = 512.kibibytes
+        public var pendingBytes = 1.mebibytes
         public var compression = BlockCompression.zstd(level: 1)
         public var network = SimulatedNetwork.Options()
         public var disk = DiskOptions()
@@ -106,8 +107,8 @@ public final class World {
     /// The world's own wall clock, which its clients have.
     var wallClock: Milliseconds { 1_767_225_600_000 + scheduler.now.nanoseconds / 1_000_000 }
 
-    /// Sets a broker's wall clock forward or back.
-    public func jumpWallClock(of id: NodeID, by span: Milliseconds) { wallClockSkews[id, default: 0] += span }
+    /// Sets a broker's wall clock this far from the world's, forward or back.
+    public func setWallClock(of id: NodeID, ahead span: Milliseconds) { wallClockSkews[id] = span }
 
     /// A process is gone: everybody connected to it is told, as TCP would.
     func connectionsLost(of endpoint: Endpoint) {
@@ -120,11 +121,20 @@ public final class World {
         if violation == nil { violation = "at \(scheduler.now): \(what)" }
     }
 
+    /// A broker's process has ended, by crash or by its storage.
+    var onEnd: ((NodeID) -> Void)?
+
     /// Tells whoever listens what happens, for reading along.
     public var onEvent: ((_ what: String) -> Void)?
 
     func tell(_ what: @autoclosure () -> String) {
         if let onEvent { onEvent("\(scheduler.now) \(what())") }
+    }
+
+    /// Lets go of everything that was still to happen; the world is not used afterwards.
+    func end() {
+        for broker in brokers { broker.life.end() }
+        scheduler.clear()
     }
 
     /// Runs for this much simulated time, or until something is violated.
