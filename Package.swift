@@ -95,5 +95,19 @@ let package = Package(
             name: "BrokerTests", dependencies: ["Broker", "Basics", nioCore, deque, logging], swiftSettings: strict),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "Broker", "RaftCore", "Basics"], swiftSettings: strict),
+        .testTarget(
+            name: "MartletClientTests",
+            dependencies: [
+                "MartletClient", "KafkaWire", "Basics", nioCore, nioPosix, nioEmbedded, logging,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MartletCommandTests",
+            dependencies: [
+                "martlet", "MartletClient", "KafkaWire", "Basics", nioCore,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
     ]
 )
