@@ -9,7 +9,7 @@ import NIOCore
 ///
 /// Owner: its channel, on the event loop. Framing is by hand and answers are flushed once per turn of the loop: an
 /// asynchronous step for each frame would cost more than everything else.
-final class KafkaConnectionHandler: ChannelDuplexHandler {
+final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -18,7 +18,7 @@ final class KafkaConnectionHandler: ChannelDuplexHandler {
     static let requestBytesMax = 104_857_600
 
     private let broker: Broker
-    private let memory: RequestMemory
+    private let memory: ConnectionMemory
     private let logger: Logger
     private let connection = ClientConnection()
     private var frames = FrameAccumulator(frameBytesMax: requestBytesMax, endianness: .big)
@@ -28,7 +28,7 @@ final class KafkaConnectionHandler: ChannelDuplexHandler {
     private var isReadWanted = false
     private var isWaitingForBroker = false
 
-    init(broker: Broker, memory: RequestMemory, logger: Logger) {
+    init(broker: Broker, memory: ConnectionMemory, logger: Logger) {
         self.broker = broker
         self.memory = memory
         self.logger = logger
@@ -46,8 +46,7 @@ final class KafkaConnectionHandler: ChannelDuplexHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         connection.closed()
-        _ = memory.resize(from: accountedBytes, to: 0)
-        accountedBytes = 0
+        memory.account(0, of: self)
         context.fireChannelInactive()
     }
 
@@ -62,7 +61,7 @@ final class KafkaConnectionHandler: ChannelDuplexHandler {
         while connection.isOpen, mayTakeRequest {
             switch frames.next() {
             case .needMore:
-                account(context)
+                account()
                 return
             case .invalid(let length):
                 close(context, because: "a request announces \(length) bytes")
@@ -76,19 +75,28 @@ final class KafkaConnectionHandler: ChannelDuplexHandler {
                 }
             }
         }
-        account(context)
+        account()
     }
 
-    /// Counts what is buffered against the server's bound.
-    private func account(_ context: ChannelHandlerContext) {
-        guard connection.isOpen else { return }
-        let buffered = frames.bufferedBytes
-        guard buffered != accountedBytes else { return }
-        guard memory.resize(from: accountedBytes, to: buffered) else {
-            close(context, because: "incomplete requests hold \(memory.bytes) bytes, the bound is \(memory.bytesMax)")
-            return
-        }
-        accountedBytes = buffered
+    /// Counts what this connection holds against the server's bound.
+    private func account() {
+        guard let context, connection.isOpen else { return }
+        let held = frames.bufferedBytes + connection.responses.readyBytes + unsentBytes(context)
+        guard held != accountedBytes else { return }
+        accountedBytes = held
+        memory.account(held, of: self)
+    }
+
+    /// Bytes of answers that the socket has not taken.
+    private func unsentBytes(_ context: ChannelHandlerContext) -> Int {
+        // While the channel is writable it holds little, and asking it is not free.
+        guard !context.channel.isWritable else { return 0 }
+        return (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    func releaseMemory() {
+        guard let context, connection.isOpen else { return }
+        close(context, because: "connections hold more than \(memory.bytesMax) bytes together, this one for longest")
     }
 
     private func close(_ context: ChannelHandlerContext, because reason: String) {
@@ -102,6 +110,7 @@ final class KafkaConnectionHandler: ChannelDuplexHandler {
     private var mayTakeRequest: Bool {
         connection.responses.count < broker.configuration.requestsPerConnectionMax
             && connection.responses.readyBytes < broker.configuration.responseBytesPerConnectionMax
+            && connection.coldReads == 0
             && !broker.isCongested
     }
 
@@ -152,8 +161,11 @@ final class KafkaConnectionHandler: ChannelDuplexHandler {
             for part in frame { context.write(wrapOutboundOut(part), promise: nil) }
             hasWritten = true
         }
-        if hasWritten { context.flush() }
-        // Also when nothing was written: requests without an answer have left the queue.
+        if hasWritten {
+            context.flush()
+            account()
+        }
+        // Also when nothing was written: the end of a request without an answer makes room for another.
         resume()
     }
 

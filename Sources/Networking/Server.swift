@@ -13,9 +13,9 @@ public final class Server: Sendable {
         var transport: PeerTransport?
         var logs: [SegmentLog] = []
         var listeners: [any Channel] = []
-        let requestMemory: RequestMemory
+        let connectionMemory: ConnectionMemory
 
-        init(requestBytesMax: Int) { requestMemory = RequestMemory(bytesMax: requestBytesMax) }
+        init(connectionBytesMax: Int) { connectionMemory = ConnectionMemory(bytesMax: connectionBytesMax) }
     }
 
     public let configuration: ServerConfiguration
@@ -67,7 +67,7 @@ public final class Server: Sendable {
     /// The bounds on memory by name, for people.
     public var bounds: [(name: String, value: String)] {
         BrokerConfiguration(nodeID: configuration.nodeID, voters: [], advertisedHost: "", advertisedPort: 0).bounds
-            + [("incomplete requests", "\(configuration.requestBytesMax >> 20) MiB")]
+            + [("requests and answers, all connections", "\(configuration.connectionBytesMax >> 20) MiB")]
     }
 
     /// Makes `waitForFailure` return without an error.

@@ -30,7 +30,7 @@ struct ServerBuilder: Sendable {
         self.threads = threads
         self.logger = logger
         parts = NIOLoopBoundBox.makeBoxSendingValue(
-            Server.Parts(requestBytesMax: configuration.requestBytesMax), eventLoop: loop)
+            Server.Parts(connectionBytesMax: configuration.connectionBytesMax), eventLoop: loop)
         failure = loop.makePromise(of: Void.self)
     }
 
@@ -59,7 +59,7 @@ struct ServerBuilder: Sendable {
             options.acceptDataLoss = configuration.acceptDataLoss
             do {
                 let log = try SegmentLog.open(
-                    options: options, fileSystem: POSIXFileSystem(), eventLoop: loop, writer: threads.writers[shard],
+                    options: options, fileSystem: POSIXFileSystem(writePath: configuration.writePath), eventLoop: loop, writer: threads.writers[shard],
                     reader: threads.reader)
                 report(log.recovery, of: id)
                 parts.value.logs.append(log)
@@ -114,7 +114,7 @@ struct ServerBuilder: Sendable {
         let idle = TimeAmount.nanoseconds(configuration.idleConnectionMax.nanoseconds)
         try channel.pipeline.syncOperations.addHandlers([
             IdleStateHandler(allTimeout: idle),
-            KafkaConnectionHandler(broker: broker, memory: parts.value.requestMemory, logger: logger),
+            KafkaConnectionHandler(broker: broker, memory: parts.value.connectionMemory, logger: logger),
         ])
     }
 

@@ -41,13 +41,14 @@ public struct ServerConfiguration: Sendable {
     public var compression = BlockCompression.zstd(level: 1)
     public var durability = Durability.fsync
     public var segmentBytes = 64.mebibytes
+    public var writePath = WritePath.direct
     public var autoCreateTopics = true
     public var defaultPartitionCount: Int32 = 1
     public var rack: String?
     /// Start although acknowledged entries are damaged on disk, and lose them.
     public var acceptDataLoss = false
-    /// Bytes of incomplete requests over all connections.
-    public var requestBytesMax = 512.mebibytes
+    /// Bytes of incomplete requests and of answers not taken, over all clients' connections.
+    public var connectionBytesMax = 512.mebibytes
     /// Close clients' connections after this much silence (Kafka's `connections.max.idle.ms`).
     public var idleConnectionMax = TimeSpan.seconds(600)
 

@@ -21,6 +21,15 @@ extension Core {
         }
     }
 
+    /// A connection to the leader that breaks is the first sign of its end: a process that dies is missed at once, not
+    /// only after an election timeout. Should the leader live, the others still trust it, and refuse the pre-vote.
+    mutating func lostLeader(_ peer: NodeID, now: Instant) {
+        guard case .follower(var follower) = role, follower.leader == peer else { return }
+        let patience = (replica.drawElectionTimeout() - configuration.electionTimeout) / 2
+        follower.lostLeader(deadline: now + patience)
+        role = .follower(follower)
+    }
+
     // MARK: Campaign
 
     /// Asks whether an election could be won, without raising the term: a server that was cut off comes back without

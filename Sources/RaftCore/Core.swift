@@ -67,6 +67,7 @@ public struct Core: Sendable {
             lead { leader, replica in leader.blocksRead(blocks, to: peer, epoch: epoch, &replica, now: now) }
         case .disconnected(let peer):
             lead { leader, replica in leader.disconnected(peer, &replica, now: now) }
+            lostLeader(peer, now: now)
         case .verifyLeader(let id):
             let taken = lead { leader, replica in leader.verify(id, &replica) }
             if !taken { refuse(event) }

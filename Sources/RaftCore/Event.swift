@@ -15,7 +15,7 @@ public enum Event: Hashable, Sendable {
     case storageFailed
     /// The answer to `Action.readBlocks`: consecutive blocks, the first of which contains the index asked for.
     case blocksRead(to: NodeID, epoch: ReplicationEpoch, [BlockInfo])
-    /// The connection to a peer was lost: what was in flight to it is gone.
+    /// The connection to a peer was lost: what was in flight to it is gone, and if it leads, it may be gone itself.
     case disconnected(NodeID)
     /// Ask a quorum whether this node still leads; answered by `Action.leadershipVerified` or `.verificationFailed`.
     case verifyLeader(id: UInt64)

@@ -30,6 +30,12 @@ struct Follower: Sendable {
         return now - heard < configuration.electionTimeout
     }
 
+    /// The connection to the leader broke: it is no longer trusted, and not waited for beyond `deadline`.
+    mutating func lostLeader(deadline: Instant) {
+        heard = nil
+        self.deadline = min(self.deadline, deadline)
+    }
+
     // MARK: Append
 
     /// AppendEntries, receiver's side (Raft paper §5.3), for a request of the current term.

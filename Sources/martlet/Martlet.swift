@@ -13,6 +13,7 @@ struct Martlet: AsyncParsableCommand {
             ConsumeCommand.self,
             ClusterCommand.self,
             LogCommand.self,
+            BenchCommand.self,
         ]
     )
 }

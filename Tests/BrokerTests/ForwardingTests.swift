@@ -75,7 +75,7 @@ import Testing
         #expect(try client.call(grow).topics.map(\.errorCode) == [.notController])
         let delete = DeleteTopicsRequest { $0.topics = [.init { $0.name = "t" }] }
         #expect(try client.call(delete).topics.map(\.errorCode) == [.notController])
-        #expect(try client.call(InitProducerIDRequest()).errorCode == .coordinatorNotAvailable)
+        #expect(try client.call(InitProducerIDRequest()).errorCode == .coordinatorLoadInProgress)
     }
 
     @Test func `a request that was passed on once is not passed on again`() throws {

@@ -51,11 +51,11 @@ import Testing
         #expect(answer.producerID == -1)
     }
 
-    @Test func `without a leader the coordinator is not available`() throws {
+    @Test func `without a leader a producer id is to be asked for again`() throws {
         let (world, client) = try world(brokers: 3)
         for broker in world.brokers { world.setConnected(broker, false) }
         world.run(for: .seconds(3))
-        #expect(try client.call(InitProducerIDRequest()).errorCode == .coordinatorNotAvailable)
+        #expect(try client.call(InitProducerIDRequest()).errorCode == .coordinatorLoadInProgress)
     }
 
     // MARK: Verdicts

@@ -75,6 +75,14 @@ final class LogFixture {
         return try result.get()
     }
 
+    func readHeads(from index: LogIndex) throws(StorageError) -> [BlockHeads] {
+        var result: Result<[BlockHeads], StorageError>?
+        log.readHeads(from: index, maxBytes: 3_000) { result = $0 }
+        settle()
+        guard let result else { preconditionFailure("the read was never answered") }
+        return try result.get()
+    }
+
     /// Every block of the log, one read after the other.
     func readAll() throws(StorageError) -> [Block] {
         var blocks: [Block] = []

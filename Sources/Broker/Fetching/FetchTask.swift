@@ -51,17 +51,18 @@ final class FetchTask {
     private func read() {
         while topicPosition < request.topics.count {
             let topic = request.topics[topicPosition]
-            guard partitionPosition < topic.partitions.count else {
-                topicPosition += 1
-                partitionPosition = 0
-                continue
-            }
-            if partitionPosition == 0 {
+            // Not by the partition's position: reading comes here again after a pause for the disk.
+            if response.topics.count == topicPosition {
                 response.topics.append(
                     FetchResponse.Topic {
                         $0.name = topic.name
                         $0.topicID = topic.topicID
                     })
+            }
+            guard partitionPosition < topic.partitions.count else {
+                topicPosition += 1
+                partitionPosition = 0
+                continue
             }
             guard let partition = readPartition(topic, topic.partitions[partitionPosition]) else { return }
             response.topics[topicPosition].partitions.append(partition)
@@ -168,7 +169,13 @@ final class FetchTask {
     }
 
     private func load(_ index: LogIndex, from shard: Shard) {
+        context.connection?.beginColdRead()
         shard.load(index) { [self] result in
+            context.connection?.endColdRead()
+            guard context.isWanted else {
+                isAnswered = true
+                return
+            }
             if case .failure(let error) = result {
                 broker.logger.error("the log cannot be read", metadata: ["index": "\(index)", "error": "\(error)"])
                 answerUnreadable()

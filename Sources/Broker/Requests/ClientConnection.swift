@@ -9,7 +9,12 @@ public final class ClientConnection {
     public internal(set) var responses = ResponseQueue()
     public private(set) var isOpen = true
 
-    /// Called when the oldest answer is ready to leave. May be called many times in one turn of the loop.
+    /// Fetches of this connection that wait for the disk. While there is one the network takes no further request: what
+    /// was read from disk is held by its answer alone, and many such answers at once would have no bound.
+    public private(set) var coldReads = 0
+
+    /// Called when the oldest answer is ready to leave, or a further request may be taken. May be called many times in
+    /// one turn of the loop.
     public var onReady: (() -> Void)?
     /// Called when the broker wants the connection closed.
     public var onClose: (() -> Void)?
@@ -19,6 +24,13 @@ public final class ClientConnection {
     func complete(_ ticket: ResponseQueue.Ticket, with frame: WireFrame?) {
         guard isOpen else { return }
         responses.complete(ticket, with: frame)
+        onReady?()
+    }
+
+    func beginColdRead() { coldReads += 1 }
+
+    func endColdRead() {
+        coldReads -= 1
         onReady?()
     }
 

@@ -10,7 +10,9 @@ extension Broker {
         }
         // Transactions need a coordinator that this broker does not have: better refused than half kept.
         guard request.transactionalID == nil else { return refuse(.transactionalIDNotFound) }
-        guard !forwardToMetadataLeader(context, orElse: { refuse(.coordinatorNotAvailable) }) else { return }
+        // While no leader can be reached: LOAD_IN_PROGRESS makes clients ask again. NOT_AVAILABLE would make them look
+        // for a transaction coordinator, and some give up when there is none.
+        guard !forwardToMetadataLeader(context, orElse: { refuse(.coordinatorLoadInProgress) }) else { return }
         propose(.allocateProducerID, in: metadataShard) { result in
             switch result {
             case .success(.producerID(let id)):
@@ -20,7 +22,7 @@ extension Broker {
                 })
             case .success: preconditionFailure("the state machine answers an allocation with an id")
             case .failure(.storageFailed), .failure(.shutdown): refuse(.kafkaStorageError)
-            case .failure: refuse(.coordinatorNotAvailable)
+            case .failure: refuse(.coordinatorLoadInProgress)
             }
         }
     }

@@ -109,9 +109,10 @@ extension Broker {
         if var reader = try? RecordBatchReader(RecordBatch(batch.bytes), limit: decompressedBytesMax) {
             while let record = try? reader.next() {
                 guard record.timestamp >= timestamp else { continue }
-                // The batch's own base offset is the producer's; the deltas between its records hold.
-                let delta = record.offset - reader.header.baseOffset
-                return (batch.baseOffset + Int(delta), record.timestamp)
+                // The batch's own base offset is the producer's, and may be any number; the delta is kept in the batch.
+                let delta = record.offset &- reader.header.baseOffset
+                let last = Int64(batch.command.recordCount) - 1
+                return (batch.baseOffset + Int(min(max(delta, 0), last)), record.timestamp)
             }
         }
         // Its producer's codec cannot be read or the header promised more than the records hold: the batch as a whole

@@ -44,11 +44,14 @@ struct RequestContext {
         return false
     }
 
-    /// Whether anybody still waits for the answer.
-    var isWanted: Bool {
-        if case .client(let connection, _) = origin { return connection.isOpen }
-        return true
+    /// The client's connection; nil for a request that another broker passed on.
+    var connection: ClientConnection? {
+        if case .client(let connection, _) = origin { return connection }
+        return nil
     }
+
+    /// Whether anybody still waits for the answer.
+    var isWanted: Bool { connection?.isOpen ?? true }
 
     func respond<Response: KafkaResponse>(_ response: Response) {
         do {

@@ -1,3 +1,4 @@
+import Glibc
 import KafkaWire
 import NIOCore
 import NIOPosix
@@ -23,6 +24,11 @@ struct BrokerConnection: Sendable {
     ) -> EventLoopFuture<BrokerConnection> {
         eventLoop.preconditionInEventLoop()
         let peer = "broker \(address)"
+        // Addresses come from brokers too, and the system calls take no other ports.
+        guard (1...65_535).contains(address.port) else {
+            return eventLoop.makeFailedFuture(
+                KafkaClientError(.connectionFailed, "\(peer) has a port that does not exist"))
+        }
         let handler = NIOLoopBound(
             BrokerChannelHandler(peer: peer, responseBytesMaximum: configuration.responseBytesMaximum),
             eventLoop: eventLoop
@@ -38,12 +44,24 @@ struct BrokerConnection: Sendable {
             }
             .connect(host: address.host, port: address.port)
             .flatMapErrorThrowing { error in
-                throw KafkaClientError(.connectionFailed, "no connection to \(peer): \(error)")
+                throw KafkaClientError(.connectionFailed, "no connection to \(peer): \(reason(error))")
             }
         return connected.flatMap { channel in
             let connection = BrokerConnection(
                 address: address, versions: ApiVersions(), channel: channel, handler: handler, configuration)
             return connection.negotiated()
+        }
+    }
+
+    /// What of NIO's errors a person wants to know.
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            if let first = error.connectionErrors.first { return reason(first.error) }
+            return "the host \(error.host) is unknown"
+        case let error as IOError: return String(cString: strerror(error.errnoCode))
+        case ChannelError.connectTimeout: return "it took too long"
+        default: return "\(error)"
         }
     }
 

@@ -57,6 +57,6 @@ public final class SegmentBlockLog: BlockLog {
     public func readHeads(
         from: LogIndex, maxBytes: Int, completion: @escaping (Result<[BlockHeads], StorageError>) -> Void
     ) {
-        log.read(from: from, maxBytes: maxBytes) { result in completion(result.map { $0.map(\.heads) }) }
+        log.readHeads(from: from, maxBytes: maxBytes, completion: completion)
     }
 }

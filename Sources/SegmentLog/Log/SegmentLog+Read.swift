@@ -26,18 +26,48 @@ extension SegmentLog {
         guard let position = index.find(from) else {
             return completion(.failure(.outOfRange(index: from, first: firstIndex, last: lastIndex)))
         }
+        let request = request(at: position, from: from, maxBytes: maxBytes)
+        submit(request, completion) { reader, request throws(StorageError) in
+            try reader.read(request, decompress: decompress)
+        }
+    }
+
+    /// Headers and directories of the blocks that `read` would deliver, without their payloads: what a state machine
+    /// needs to catch up after a start. Header checksums are verified.
+    public func readHeads(
+        from: LogIndex, maxBytes: Int, completion: @escaping (Result<[BlockHeads], StorageError>) -> Void
+    ) {
+        eventLoop.assertInEventLoop()
+        if let position = ring.find(from) {
+            return completion(.success(blocksInMemory(position, maxBytes).map(\.heads)))
+        }
+        guard let position = index.find(from) else {
+            return completion(.failure(.outOfRange(index: from, first: firstIndex, last: lastIndex)))
+        }
+        let request = request(at: position, from: from, maxBytes: maxBytes)
+        submit(request, completion) { reader, request throws(StorageError) in try reader.readHeads(request) }
+    }
+
+    private func request(at position: Int, from: LogIndex, maxBytes: Int) -> SegmentReader.Request {
         let table = index.table(at: position)
-        let request = SegmentReader.Request(
+        return SegmentReader.Request(
             file: index.segments[position].key,
             locations: table?.locations(from: from, maxBytes: maxBytes, flushed: flushedIndex),
-            from: from, maxBytes: maxBytes, flushed: flushedIndex, decompress: decompress)
+            from: from, maxBytes: maxBytes, flushed: flushedIndex)
+    }
+
+    private func submit<Unit: Sendable>(
+        _ request: SegmentReader.Request, _ completion: @escaping (Result<[Unit], StorageError>) -> Void,
+        _ job: @escaping @Sendable (SegmentReader, SegmentReader.Request) throws(StorageError) ->
+            SegmentReader.Answer<Unit>
+    ) {
         let pending = NIOLoopBound(
-            PendingRead(log: self, request: request, truncations: truncations, completion: completion),
+            PendingRead(log: self, request: request, truncations: truncations, job: job, completion: completion),
             eventLoop: eventLoop)
         let loop = eventLoop
         let reader = reader
         readExecutor.submit {
-            let result = Result { () throws(StorageError) in try reader.read(request) }
+            let result = Result { () throws(StorageError) in try job(reader, request) }
             loop.execute { pending.value.finish(result) }
         }
     }
@@ -53,52 +83,35 @@ extension SegmentLog {
     }
 
     /// A read whose job is under way.
-    private struct PendingRead {
+    private struct PendingRead<Unit: Sendable> {
         let log: SegmentLog
         let request: SegmentReader.Request
         let truncations: Int
-        let completion: (Result<[Block], StorageError>) -> Void
+        let job: @Sendable (SegmentReader, SegmentReader.Request) throws(StorageError) -> SegmentReader.Answer<Unit>
+        let completion: (Result<[Unit], StorageError>) -> Void
 
-        func finish(_ result: Result<SegmentReader.Answer, StorageError>) {
+        func finish(_ result: Result<SegmentReader.Answer<Unit>, StorageError>) {
+            let position = log.index.find(request.from)
             // While the job ran its blocks may have been cut off and overwritten, or their file reclaimed and reused:
             // then neither what it read nor its error means anything.
-            let isCurrent = log.index.find(request.from).map { log.index.segments[$0].key } == request.file
-            guard isCurrent, log.truncations == truncations else {
-                return log.read(
-                    from: request.from, maxBytes: request.maxBytes, decompress: request.decompress,
-                    completion: completion)
+            guard position.map({ log.index.segments[$0].key }) == request.file, log.truncations == truncations else {
+                return readAgain(at: position)
             }
-            if case .success(let answer) = result, let table = answer.table,
-                let position = log.index.find(request.from)
+            if case .success(let answer) = result, let table = answer.table, let position,
+                position < log.index.segments.count - 1
             {
                 log.index.keep(table, at: position)
             }
-            completion(result.map(\.blocks))
+            completion(result.map(\.units))
         }
-    }
 
-    /// Walks headers and directories from the block that contains `from` to the end of the log, in order, skipping the
-    /// payloads: what a state machine needs to catch up after a start. Synchronous; header checksums are verified.
-    ///
-    /// May run off the loop, before the first other call.
-    public func readHeads(
-        from: LogIndex, _ body: (BlockHeads) throws(StorageError) -> Void
-    ) throws(StorageError) {
-        guard lastIndex >= from else { return }
-        guard let start = index.find(from) else {
-            throw .outOfRange(index: from, first: firstIndex, last: lastIndex)
-        }
-        for segment in index.segments.dropFirst(start) {
-            // Small pieces, so that a large payload is skipped rather than read.
-            let file = try SequentialReader(reader.file(segment.key), pieceBytes: 64.kibibytes)
-            var position = SegmentFormat.headerBytes
-            var next = segment.base
-            while position < segment.end {
-                let heads = try BlockHeads.read(file, at: position, segment: segment.base, expected: next)
-                if heads.last >= from { try body(heads) }
-                position += heads.header.encodedSize
-                next = heads.last.next
+        private func readAgain(at position: Int?) {
+            guard let position else {
+                return completion(
+                    .failure(.outOfRange(index: request.from, first: log.firstIndex, last: log.lastIndex)))
             }
+            log.submit(
+                log.request(at: position, from: request.from, maxBytes: request.maxBytes), completion, job)
         }
     }
 }

@@ -4,8 +4,8 @@ import NIOCore
 
 /// The replicated log of one shard on disk: blocks of entries, ordered by index and term.
 ///
-/// Owned by one event loop and confined to it: every call comes from there and every callback arrives there (`open`,
-/// and `readHeads` before the first other call, may run elsewhere). The log decides where each block goes and keeps
+/// Owned by one event loop and confined to it: every call comes from there and every callback arrives there (`open` may
+/// run elsewhere). The log decides where each block goes and keeps
 /// the newest blocks in memory; its writer merely executes what was decided. Memory is bounded by the driver, which
 /// evicts blocks and limits what is unflushed, and by `SegmentLogOptions.tableBytesMax` plus one table for the active
 /// segment.
@@ -32,7 +32,7 @@ public final class SegmentLog {
     public internal(set) var failure: StorageError?
 
     var index: SegmentIndex
-    var ring = BlockRing()
+    var ring: BlockRing
     var terms = TermStarts()
     let writer: SegmentWriter?
     let reader: SegmentReader
@@ -52,6 +52,7 @@ public final class SegmentLog {
         self.readExecutor = readExecutor
         hardState = recovery.state.hardState
         reader = SegmentReader(options: recovery.options, files: recovery.files)
+        ring = BlockRing(payloadBytesMax: recovery.options.payloadBytesMax)
         index = SegmentIndex(tableBytesMax: recovery.options.tableBytesMax)
         terms = recovery.terms
         for segment in recovery.segments {

@@ -20,11 +20,10 @@ final class SegmentReader: Sendable {
         var maxBytes: Int
         /// Nothing behind this index is read.
         var flushed: LogIndex
-        var decompress: Bool
     }
 
-    struct Answer: Sendable {
-        var blocks: [Block]
+    struct Answer<Unit: Sendable>: Sendable {
+        var units: [Unit]
         /// The segment's table, if it had to be loaded.
         var table: SegmentTable?
     }
@@ -43,20 +42,36 @@ final class SegmentReader: Sendable {
         layout = LogLayout(directory: options.directory)
     }
 
-    func read(_ request: Request) throws(StorageError) -> Answer {
+    func read(_ request: Request, decompress: Bool) throws(StorageError) -> Answer<Block> {
         let file = try file(request.file)
-        var table: SegmentTable?
-        var locations = request.locations ?? []
-        if request.locations == nil {
-            let loaded = try loadTable(request.file.base, file)
-            locations = loaded.locations(
-                from: request.from, maxBytes: request.maxBytes, flushed: request.flushed)
-            table = loaded
+        let (locations, table) = try locate(request, in: file)
+        return Answer(units: try read(locations, of: request.file.base, file, decompress), table: table)
+    }
+
+    func readHeads(_ request: Request) throws(StorageError) -> Answer<BlockHeads> {
+        let file = try file(request.file)
+        let (locations, table) = try locate(request, in: file)
+        // Small pieces, so that a large payload is skipped rather than read.
+        let reader = try SequentialReader(file, pieceBytes: 64.kibibytes)
+        var heads: [BlockHeads] = []
+        heads.reserveCapacity(locations.count)
+        for location in locations {
+            heads.append(
+                try BlockHeads.read(
+                    reader, at: location.position, segment: request.file.base, expected: location.base))
         }
-        guard !locations.isEmpty else {
-            throw damage(request.file.base, table?.end ?? 0, request.from, .missingBlocks)
-        }
-        return Answer(blocks: try read(locations, of: request.file.base, file, request.decompress), table: table)
+        return Answer(units: heads, table: table)
+    }
+
+    /// Where the blocks asked for lie, and the segment's table if it had to be loaded for that.
+    private func locate(
+        _ request: Request, in file: any StorageFile
+    ) throws(StorageError) -> (ArraySlice<BlockLocation>, SegmentTable?) {
+        if let locations = request.locations { return (locations, nil) }
+        let table = try loadTable(request.file.base, file)
+        let locations = table.locations(from: request.from, maxBytes: request.maxBytes, flushed: request.flushed)
+        if locations.isEmpty { throw damage(table.segment, table.end, request.from, .missingBlocks) }
+        return (locations, table)
     }
 
     private func read(

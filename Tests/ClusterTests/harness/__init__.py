@@ -1,0 +1,1 @@
+"""Real brokers, real clients, and a raw Kafka connection for what no client would send."""
