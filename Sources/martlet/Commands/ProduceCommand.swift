@@ -11,6 +11,8 @@ extension Codec: ExpressibleByArgument {
     }
 
     public static var allValueStrings: [String] { allCases.map { "\($0)" } }
+
+    public var defaultValueDescription: String { "\(self)" }
 }
 
 /// The values of `--acks`, as Kafka's own tools have them.
