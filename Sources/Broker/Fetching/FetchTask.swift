@@ -174,12 +174,23 @@ final class FetchTask {
             }
             if case .failure(let error) = result {
                 broker.logger.error("the log cannot be read", metadata: ["index": "\(index)", "error": "\(error)"])
-                context.fail()
-                isAnswered = true
-                return
+                passOverUnreadablePartition()
             }
             read()
         }
+    }
+
+    /// The others are answered as ever: a client that reads many partitions must not lose all of them with one.
+    private func passOverUnreadablePartition() {
+        let requested = request.topics[topicPosition].partitions[partitionPosition]
+        response.topics[topicPosition].partitions.append(
+            FetchResponse.Partition {
+                $0.partitionIndex = requested.partition
+                $0.highWatermark = -1
+                $0.errorCode = .kafkaStorageError
+            })
+        mustAnswer = true
+        partitionPosition += 1
     }
 
     // MARK: Waiting
