@@ -24,6 +24,7 @@ let package = Package(
         .library(name: "KafkaWire", targets: ["KafkaWire"]),
         .library(name: "Broker", targets: ["Broker"]),
         .library(name: "MartletClient", targets: ["MartletClient"]),
+        .executable(name: "martlet-sim", targets: ["martlet-sim"]),
         .executable(name: "martlet", targets: ["martlet"]),
     ],
     dependencies: [
@@ -64,6 +65,10 @@ let package = Package(
             swiftSettings: strict
         ),
         .executableTarget(
+            name: "martlet-sim",
+            dependencies: ["Simulation", "Basics", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Sources/MartletSim", swiftSettings: strict),
+        .executableTarget(
             name: "martlet",
             dependencies: [
                 "Networking", "MartletClient",
@@ -88,5 +93,21 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "BrokerTests", dependencies: ["Broker", "Basics", nioCore, deque, logging], swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Simulation", "Broker", "RaftCore", "Basics"], swiftSettings: strict),
+        .testTarget(
+            name: "MartletClientTests",
+            dependencies: [
+                "MartletClient", "KafkaWire", "Basics", nioCore, nioPosix, nioEmbedded, logging,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MartletCommandTests",
+            dependencies: [
+                "martlet", "MartletClient", "KafkaWire", "Basics", nioCore,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
     ]
 )

@@ -24,7 +24,7 @@ public struct BrokerConfiguration: Sendable {
     /// Bytes of produce requests that may wait to be committed, for each shard.
     public var pendingBytesMax = 64.mebibytes
     /// Bytes of newest log kept in memory, for each shard; tail reads come from there.
-    public var tailBytesMax = 64.mebibytes
+    public var tailBytesMax = 48.mebibytes
     /// Largest response to one fetch (Kafka's `fetch.max.bytes`).
     public var fetchBytesMax = 57_671_680
     /// Longest time a fetch or a produce may wait.

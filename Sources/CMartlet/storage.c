@@ -9,6 +9,12 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#if defined(O_DIRECT)
+const int martlet_o_direct = O_DIRECT;
+#else
+const int martlet_o_direct = 0;
+#endif
+
 int martlet_open(const char *path, int flags, unsigned mode) {
     int descriptor;
     do descriptor = open(path, flags | O_CLOEXEC, (mode_t)mode);

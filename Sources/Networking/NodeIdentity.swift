@@ -41,6 +41,8 @@ struct NodeIdentity: Hashable {
             guard try files.list(directory).contains(Self.fileName) else {
                 let temporary = path + ".new"
                 let file = try files.open(temporary, .create)
+                // An earlier claim may have been interrupted when this file was longer.
+                try file.truncate(to: 0)
                 try file.write([ByteBuffer(string: text)], at: 0)
                 try file.flush()
                 try files.rename(temporary, to: path)

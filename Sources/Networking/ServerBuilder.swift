@@ -59,7 +59,7 @@ struct ServerBuilder: Sendable {
             options.acceptDataLoss = configuration.acceptDataLoss
             do {
                 let log = try SegmentLog.open(
-                    options: options, fileSystem: POSIXFileSystem(), eventLoop: loop, writer: threads.writers[shard],
+                    options: options, fileSystem: POSIXFileSystem(writePath: configuration.writePath), eventLoop: loop, writer: threads.writers[shard],
                     reader: threads.reader)
                 report(log.recovery, of: id)
                 parts.value.logs.append(log)

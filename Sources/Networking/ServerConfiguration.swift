@@ -41,6 +41,7 @@ public struct ServerConfiguration: Sendable {
     public var compression = BlockCompression.zstd(level: 1)
     public var durability = Durability.fsync
     public var segmentBytes = 64.mebibytes
+    public var writePath = WritePath.direct
     public var autoCreateTopics = true
     public var defaultPartitionCount: Int32 = 1
     public var rack: String?

@@ -30,6 +30,13 @@ public struct CommittedBlock {
     /// The decompressed payload of all entries; nil for a state machine that does not read payloads.
     public let payload: ByteBuffer?
 
+    /// Public, so that a state machine can be tested without a node.
+    public init(term: Term, entries: BlockEntries, payload: ByteBuffer?) {
+        self.term = term
+        self.entries = entries
+        self.payload = payload
+    }
+
     /// Index of the first entry.
     public var base: LogIndex { entries.base }
     /// Index of the last entry.

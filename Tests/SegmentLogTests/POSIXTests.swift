@@ -182,3 +182,34 @@ private struct Session: Sendable {
         }
     }
 }
+
+@Suite struct DirectWriteTests {
+    @Test(arguments: [0, 1, 8, 4_095, 4_096, 70_001])
+    func directWritesAtAnyPositionGiveTheSameFileAsBufferedOnes(position: Int) throws {
+        let directory = try TemporaryDirectory()
+        let direct = try POSIXFileSystem(writePath: .direct).open(directory.path + "/direct", .create)
+        let buffered = try POSIXFileSystem().open(directory.path + "/buffered", .create)
+        var random = RandomSource(seed: UInt64(position))
+        var next = position
+        for round in 1 ... 6 {
+            // Buffers of odd sizes, so that pages begin and end in the middle of them.
+            let buffers = (1 ... 5).map { number in
+                ByteBuffer(bytes: (0 ..< round * number * 20_011).map { _ in UInt8(truncatingIfNeeded: random.next()) })
+            }
+            try direct.write(buffers, at: next)
+            try buffered.write(buffers, at: next)
+            next += buffers.reduce(0) { $0 + $1.readableBytes }
+        }
+        try direct.flush()
+        try direct.dropCache()
+        #expect(try direct.size() == next)
+        #expect(try direct.read(at: 0, length: next) == buffered.read(at: 0, length: next))
+    }
+
+    @Test func onlyWholePagesThatAreWorthItAreWrittenDirectly() {
+        #expect(DirectWriter.wholePages(at: 0, count: 65_535) == nil)
+        #expect(DirectWriter.wholePages(at: 0, count: 65_536) == 0 ..< 65_536)
+        #expect(DirectWriter.wholePages(at: 1, count: 65_536) == nil)
+        #expect(DirectWriter.wholePages(at: 1, count: 80_000) == 4_096 ..< 77_824)
+    }
+}

@@ -27,6 +27,20 @@ import Testing
         #expect(fixture.log.block(containing: LogIndex(9)) == nil)
     }
 
+    @Test func onlyTheNewestCompressedBlocksKeepTheirPayload() throws {
+        let fixture = try LogFixture { $0.payloadBytesMax = 20_000 }
+        for number in 0 ..< 10 {
+            let base = fixture.log.lastIndex.next
+            let entry = Entry(payload: ByteBuffer(repeating: UInt8(number), count: 6_000))
+            let encoded = fixture.encoder.encode([entry], shard: .metadata, compression: .zstd(level: 1))
+            _ = fixture.log.append(encoded, base: base, term: Term(1), token: 0)
+        }
+        let kept = (1 ... 10).map { fixture.log.block(containing: LogIndex($0))?.rawPayload != nil }
+        #expect(kept == [false, false, false, false, false, false, false, true, true, true])
+        #expect(try fixture.log.block(containing: LogIndex(1))?.payload() == ByteBuffer(repeating: 0, count: 6_000))
+        #expect(fixture.log.ringBytes < 20_000 + 10 * 500)
+    }
+
     @Test func evictedBlocksAreReadFromDiskInWholeBlocksFromEveryIndex() throws {
         let (fixture, blocks) = try coldLog()
         #expect(fixture.log.ringFirstIndex == nil && fixture.log.ringBytes == 0)

@@ -75,11 +75,7 @@ final class FetchTask {
 
     /// The answer for one partition; nil when a block must be loaded first, after which `read` is called again.
     private func readPartition(_ topic: FetchRequest.Topic, _ requested: FetchRequest.Partition) -> FetchResponse.Partition? {
-        var answer = FetchResponse.Partition {
-            $0.partitionIndex = requested.partition
-            $0.highWatermark = -1
-            $0.abortedTransactions = request.isolationLevel == 0 ? nil : []
-        }
+        var answer = emptyAnswer(requested)
         let known = context.version >= 13 ? broker.metadata.topic(topic.topicID) : broker.metadata.topic(named: topic.name)
         guard let known, requested.partition >= 0, requested.partition < known.partitionCount else {
             answer.errorCode = broker.reasonForNoPartition(of: known, askedByID: context.version >= 13)
@@ -129,6 +125,14 @@ final class FetchTask {
         }
     }
 
+    private func emptyAnswer(_ requested: FetchRequest.Partition) -> FetchResponse.Partition {
+        FetchResponse.Partition {
+            $0.partitionIndex = requested.partition
+            $0.highWatermark = -1
+            $0.abortedTransactions = request.isolationLevel == 0 ? nil : []
+        }
+    }
+
     /// The first batch of a response is returned whole however large it is, so that a consumer always gets on.
     private var isFirstData: Bool {
         !response.topics.contains { $0.partitions.contains { !$0.records.isEmpty } }
@@ -174,23 +178,19 @@ final class FetchTask {
             }
             if case .failure(let error) = result {
                 broker.logger.error("the log cannot be read", metadata: ["index": "\(index)", "error": "\(error)"])
-                passOverUnreadablePartition()
+                answerUnreadable()
             }
             read()
         }
     }
 
-    /// The others are answered as ever: a client that reads many partitions must not lose all of them with one.
-    private func passOverUnreadablePartition() {
-        let requested = request.topics[topicPosition].partitions[partitionPosition]
-        response.topics[topicPosition].partitions.append(
-            FetchResponse.Partition {
-                $0.partitionIndex = requested.partition
-                $0.highWatermark = -1
-                $0.errorCode = .kafkaStorageError
-            })
-        mustAnswer = true
+    /// The partition being read is damaged where the client wants it; the others may be well.
+    private func answerUnreadable() {
+        var answer = emptyAnswer(request.topics[topicPosition].partitions[partitionPosition])
+        answer.errorCode = .kafkaStorageError
+        response.topics[topicPosition].partitions.append(answer)
         partitionPosition += 1
+        mustAnswer = true
     }
 
     // MARK: Waiting

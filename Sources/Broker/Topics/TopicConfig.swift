@@ -40,7 +40,7 @@ public struct TopicConfig: Hashable, Sendable {
         /// Whether `value` may be given to this key.
         func accepts(_ value: String) -> Bool {
             switch kind {
-            case .boolean: return value == "true" || value == "false"
+            case .boolean: return choices.isEmpty ? value == "true" || value == "false" : choices.contains(value)
             case .int, .long:
                 let limits = range ?? (kind == .int ? Int64(Int32.min)...Int64(Int32.max) : Int64.min...Int64.max)
                 return Int64(value).map(limits.contains) ?? false

@@ -13,6 +13,8 @@ uint32_t martlet_crc32c_portable(uint32_t seed, const void *data, size_t length)
 
 // Storage calls. Each returns 0 (or what it says) when it succeeds and -errno when it does not.
 
+// O_DIRECT, which has no name in Swift; 0 where there is none.
+extern const int martlet_o_direct;
 // open(2) with O_CLOEXEC; returns the descriptor.
 int martlet_open(const char *path, int flags, unsigned mode);
 // Forces the file's data, and the metadata needed to read it back, onto stable storage.

@@ -24,6 +24,11 @@ struct BrokerConnection: Sendable {
     ) -> EventLoopFuture<BrokerConnection> {
         eventLoop.preconditionInEventLoop()
         let peer = "broker \(address)"
+        // Addresses come from brokers too, and the system calls take no other ports.
+        guard (1...65_535).contains(address.port) else {
+            return eventLoop.makeFailedFuture(
+                KafkaClientError(.connectionFailed, "\(peer) has a port that does not exist"))
+        }
         let handler = NIOLoopBound(
             BrokerChannelHandler(peer: peer, responseBytesMaximum: configuration.responseBytesMaximum),
             eventLoop: eventLoop

@@ -2,7 +2,8 @@ import KafkaWire
 import ServiceLifecycle
 import Synchronization
 
-/// Reads records of a cluster by offset. It belongs to no group and commits nothing: where to start is up to the caller.
+/// Reads records of a cluster by offset. It belongs to no group and commits nothing: where to start is up to the
+/// caller.
 ///
 /// ```swift
 /// let consumer = try Consumer(KafkaClientConfiguration(bootstrapServers: [BrokerAddress("127.0.0.1:9092")!]))

@@ -71,11 +71,11 @@ struct FetchedRecords: Sendable {
         KafkaClientError(.invalidResponse, "the records fetched from \(partition) are damaged: \(error)")
     }
 
-    /// The offset after the last whole batch; nil if there is none.
+    /// The offset after the last whole batch; nil if there is none. Any number, if the broker sends one.
     static func nextOffset(after bytes: ByteBuffer) throws(RecordBatchError) -> Int64? {
         var batches = RecordBatches(bytes)
         var next: Int64?
-        while let batch = try batches.next() { next = batch.header.lastOffset + 1 }
+        while let batch = try batches.next() { next = batch.header.lastOffset &+ 1 }
         return next
     }
 }

@@ -83,7 +83,7 @@ public struct Delivery: Sendable {
             return RecordMetadata(
                 topic: batch.partition.topic,
                 partition: batch.partition.partition,
-                offset: receipt.baseOffset.map { $0 + Int64(position) },
+                offset: receipt.baseOffset.map { $0 &+ Int64(position) },
                 appendTime: receipt.appendTime
             )
         }

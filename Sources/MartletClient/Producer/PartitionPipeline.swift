@@ -70,12 +70,16 @@ struct PartitionPipeline {
         invariant(maySend(to: node), "batches are sent in order")
         if usesSequences && !batch.isNumbered, let identity {
             batch.number(identity, sequence: nextSequence)
-            // Sequences go on at 0 after Int32.max.
-            nextSequence = Int32((Int64(nextSequence) + Int64(batch.recordCount)) & 0x7FFF_FFFF)
+            nextSequence = Self.sequence(after: nextSequence, records: batch.recordCount)
         }
         self.node = node
         inFlight.append(copy batch)
         return batch
+    }
+
+    /// Sequences go on at 0 after `Int32.max`.
+    static func sequence(after first: Int32, records: Int32) -> Int32 {
+        Int32((Int64(first) + Int64(records)) & 0x7FFF_FFFF)
     }
 
     /// Takes note of what became of the batch with that order number.

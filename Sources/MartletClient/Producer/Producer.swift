@@ -131,7 +131,7 @@ public final class Producer: Service, Sendable {
     /// when the task is cancelled, it gives them up.
     ///
     /// - Throws: ``KafkaClientError`` when the cluster has no use for this producer, for example because it does not
-    ///   know idempotent producers.
+    ///   know idempotent producers; `invalidArgument` when called a second time.
     public func run() async throws {
         try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {

@@ -66,6 +66,7 @@ actor ProducerSender {
     ///
     /// - Throws: an error that no retry can help, such as a broker without idempotent producers.
     func run() async throws(KafkaClientError) {
+        guard !isRunning else { throw KafkaClientError(.invalidArgument, "a producer runs only once") }
         isRunning = true
         wake()
         await withDiscardingTaskGroup { group in
@@ -124,30 +125,38 @@ actor ProducerSender {
     private func pump() {
         isWoken.store(false, ordering: .releasing)
         guard !isStopped else { return }
-        if accumulator.isDone {
-            stop()
-            return
-        }
         var pass = Pass(now: .now(), metadata: cluster.metadata)
         if isMetadataWrong || cluster.assumeIsolated({ $0.isMetadataStale }) { refreshMetadata(&pass) }
         expire(&pass)
         repeat {
             pass.requests = [:]
             for partition in partitionsWithWork { take(from: partition, &pass) }
-            for (node, batches) in pass.requests { send(batches, to: node, pass.metadata) }
+            for (node, request) in pass.requests { send(request, to: node, pass.metadata) }
         } while !pass.requests.isEmpty
-        wake(at: pass.nextWake)
+        if accumulator.isDone {
+            stop()
+        } else {
+            wake(at: pass.nextWake)
+        }
     }
 
     /// What one call of ``pump()`` works with.
     private struct Pass {
         let now: NIODeadline
         let metadata: ClusterMetadata
-        /// By broker; one batch of a partition.
-        var requests: [Int32: [ProducerBatch]] = [:]
+        /// By broker.
+        var requests: [Int32: Request] = [:]
         var nextWake = NIODeadline.distantFuture
 
         mutating func wake(at time: NIODeadline) { nextWake = min(nextWake, time) }
+    }
+
+    /// A request being gathered: one batch of each partition that has one.
+    private struct Request {
+        let connection: BrokerConnection
+        var batches: [ProducerBatch] = []
+
+        var byteCount: Int { batches.reduce(0) { $0 + $1.bytes.readableBytes } }
     }
 
     private var partitionsWithWork: Set<TopicPartition> {
@@ -174,8 +183,10 @@ actor ProducerSender {
     private func take(from partition: TopicPartition, _ pass: inout Pass) {
         guard let leader = pass.metadata.leader(of: partition) else { return refreshMetadata(&pass) }
         if let time = retryAt[partition], time > pass.now { return pass.wake(at: time) }
-        guard let node = openNode(leader.node, &pass) else { return }
-        guard node.requestsInFlight < configuration.requestsInFlight, hasRoom(pass.requests[leader.node]) else { return }
+        guard let connection = openConnection(to: leader.node, &pass) else { return }
+        let inFlight = nodes[leader.node]?.requestsInFlight ?? 0
+        var request = pass.requests[leader.node] ?? Request(connection: connection)
+        guard inFlight < configuration.requestsInFlight, request.byteCount < configuration.requestBytes else { return }
 
         let fresh = PartitionPipeline(usesSequences: configuration.usesSequences)
         let pipeline = pipelines[partition, default: fresh]
@@ -187,13 +198,8 @@ actor ProducerSender {
         guard let batch = pipelines[partition]?.takeWaiting() ?? newBatch(of: partition, pipeline.isIdle, &pass) else {
             return
         }
-        let sent = pipelines[partition, default: fresh].send(batch, to: leader.node)
-        pass.requests[leader.node, default: []].append(sent)
-    }
-
-    private func hasRoom(_ request: [ProducerBatch]?) -> Bool {
-        guard let request else { return true }
-        return request.reduce(0) { $0 + $1.bytes.readableBytes } < configuration.requestBytes
+        request.batches.append(pipelines[partition, default: fresh].send(batch, to: leader.node))
+        pass.requests[leader.node] = request
     }
 
     private func newBatch(
@@ -234,40 +240,38 @@ actor ProducerSender {
 
     // MARK: - Sending
 
-    private func send(_ batches: [ProducerBatch], to node: Int32, _ metadata: ClusterMetadata) {
-        guard let connection = nodes[node]?.connection else { return }
+    private func send(_ request: Request, to node: Int32, _ metadata: ClusterMetadata) {
         nodes[node]?.requestsInFlight += 1
-        let produce = ProduceExchange(batches, metadata: metadata, configuration)
+        let produce = ProduceExchange(request.batches, metadata: metadata, configuration)
         guard configuration.acknowledgement != .none else {
-            connection.sendUnanswered(produce.request, maximumVersion: produce.maximumVersion) { result in
-                self.answered(node, connection, produce.outcomes(unanswered: result), [])
+            request.connection.sendUnanswered(produce.request, maximumVersion: produce.maximumVersion) { result in
+                self.answered(node, produce.outcomes(unanswered: result), [])
             }
             return
         }
-        connection.send(produce.request, maximumVersion: produce.maximumVersion) { result in
+        request.connection.send(produce.request, maximumVersion: produce.maximumVersion) { result in
             let endpoints = (try? result.get())?.nodeEndpoints ?? []
-            self.answered(node, connection, produce.outcomes(result), endpoints)
+            self.answered(node, produce.outcomes(result), endpoints)
         }
     }
 
     private func answered(
-        _ node: Int32, _ connection: BrokerConnection, _ outcomes: [ProduceExchange.Outcome],
-        _ endpoints: [NodeEndpoint]
+        _ node: Int32, _ outcomes: [ProduceExchange.Outcome], _ endpoints: [NodeEndpoint]
     ) {
         nodes[node]?.requestsInFlight -= 1
-        if !connection.isActive { nodes[node]?.connection = nil }
         let now = NIODeadline.now()
         for outcome in outcomes {
             let isHinted = cluster.assumeIsolated {
                 $0.update(outcome.partition, leader: outcome.leader, endpoints: endpoints)
             }
             if outcome.needsMetadata && !isHinted { isMetadataWrong = true }
-            if case .retriable = outcome.result {
-                // With a hint the way is known, and there is nothing to wait for.
-                retryAt[outcome.partition] = isHinted ? nil : now + TimeAmount(backoff.next())
-            } else {
+            switch outcome.result {
+            // With a hint the way is known, and there is nothing to wait for.
+            case .retriable: retryAt[outcome.partition] = isHinted ? nil : now + TimeAmount(backoff.next())
+            case .stored:
                 retryAt[outcome.partition] = nil
                 backoff.reset()
+            case .outOfOrder, .refused: break
             }
             advance(outcome.partition) { $0.complete(outcome.order, outcome.result, now: now) }
         }
@@ -292,10 +296,10 @@ actor ProducerSender {
 
     // MARK: - Chores
 
-    private func openNode(_ id: Int32, _ pass: inout Pass) -> Node? {
+    private func openConnection(to id: Int32, _ pass: inout Pass) -> BrokerConnection? {
         let node = nodes[id] ?? Node(backoff: Backoff(cluster.configuration))
         nodes[id] = node
-        if let connection = node.connection, connection.isActive { return node }
+        if let connection = node.connection, connection.isActive { return connection }
         if node.retryAt > pass.now {
             pass.wake(at: node.retryAt)
         } else {
@@ -348,18 +352,17 @@ actor ProducerSender {
 
     private func failed(_ chore: Chore, _ error: KafkaClientError) {
         cluster.configuration.logger.debug("\(chore) failed: \(error)")
-        guard error.isRetriable || error.code == .closed else {
-            failure = error
-            abort(error)
-            return
-        }
         switch chore {
         case .connect(let node):
             let pause = nodes[node]?.backoff.next() ?? .zero
             nodes[node]?.retryAt = .now() + TimeAmount(pause)
             isMetadataWrong = true
         case .refreshMetadata: metadataRetryAt = .now() + TimeAmount(backoff.next())
-        case .acquireIdentity: identityRetryAt = .now() + TimeAmount(backoff.next())
+        case .acquireIdentity where error.isRetriable || error.code == .closed:
+            identityRetryAt = .now() + TimeAmount(backoff.next())
+        case .acquireIdentity:
+            failure = error
+            abort(error)
         }
     }
 

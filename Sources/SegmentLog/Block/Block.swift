@@ -22,7 +22,11 @@ public struct Block: Hashable, Sendable {
     /// Bytes on disk and on the wire.
     public var encodedSize: Int { header.encodedSize }
     /// Bytes that the block holds in memory, about.
-    public var residentSize: Int { encodedSize + (codec == .raw ? 0 : rawPayload?.readableBytes ?? 0) }
+    public var residentSize: Int { encodedSize + attachedPayloadBytes }
+    /// Bytes of the decompressed payload that is kept beside the compressed one.
+    var attachedPayloadBytes: Int { codec == .raw ? 0 : rawPayload?.readableBytes ?? 0 }
+    /// The same block with nothing but its encoded bytes.
+    var withoutAttachedPayload: Block { Block(header: header, bytes: bytes, rawPayload: nil) }
 
     /// `bytes` has been verified, or has just been encoded.
     init(header: BlockHeader, bytes: ByteBuffer, rawPayload: ByteBuffer?) {

@@ -7,9 +7,20 @@ import Glibc
 import Darwin
 #endif
 
-/// The real file system: buffered I/O, one system call per method.
+/// How large writes reach the disk.
+public enum WritePath: Hashable, Sendable {
+    /// Through the page cache.
+    case buffered
+    /// Past it, in whole pages; what does not fill a page, and small writes, go through the page cache.
+    case direct
+}
+
+/// The real file system: one system call per method.
 public struct POSIXFileSystem: FileSystem {
-    public init() {}
+    private let writePath: WritePath
+
+    /// - Parameter writePath: `direct` is buffered where the file system can't do better.
+    public init(writePath: WritePath = .buffered) { self.writePath = writePath }
 
     public func createDirectory(_ path: String) throws(StorageError) {
         var partial = ""
@@ -29,7 +40,8 @@ public struct POSIXFileSystem: FileSystem {
             case .readWrite: O_RDWR
             case .create: O_RDWR | O_CREAT
             }
-        return POSIXFile(descriptor: try check(martlet_open(path, flags, 0o644), .open, path), path: path)
+        let descriptor = try check(martlet_open(path, flags, 0o644), .open, path)
+        return POSIXFile(descriptor: descriptor, path: path, writePath: mode == .read ? .buffered : writePath)
     }
 
     public func list(_ directory: String) throws(StorageError) -> [String] {
@@ -64,7 +76,7 @@ public struct POSIXFileSystem: FileSystem {
 
     public func lock(_ path: String) throws(StorageError) -> any FileLock {
         let descriptor = try check(martlet_open(path, O_RDWR | O_CREAT, 0o644), .open, path)
-        let file = POSIXFile(descriptor: descriptor, path: path)
+        let file = POSIXFile(descriptor: descriptor, path: path, writePath: .buffered)
         let result = martlet_lock(descriptor)
         if result == -EWOULDBLOCK { throw .locked(path: path) }
         _ = try check(result, .lock, path)
@@ -81,17 +93,20 @@ private func check(_ result: Int32, _ operation: StorageOperation, _ path: Strin
     return result
 }
 
-/// An open descriptor. Positioned calls only, so it has no state that threads could disturb.
+/// An open descriptor. Positioned calls only, so it has no state that threads could disturb but the direct writer, which
+/// guards its own.
 private final class POSIXFile: StorageFile, FileLock {
     /// Buffers in one call of pwritev(2); Linux takes 1024.
     private static let vectorCountMax = 512
 
     private let descriptor: Int32
     private let path: String
+    private let direct: DirectWriter?
 
-    init(descriptor: Int32, path: String) {
+    init(descriptor: Int32, path: String, writePath: WritePath) {
         self.descriptor = descriptor
         self.path = path
+        direct = writePath == .direct ? DirectWriter(of: descriptor) : nil
     }
 
     deinit { close(descriptor) }
@@ -118,6 +133,19 @@ private final class POSIXFile: StorageFile, FileLock {
     }
 
     func write(_ buffers: [ByteBuffer], at position: Int) throws(StorageError) {
+        let count = buffers.reduce(0) { $0 + $1.readableBytes }
+        guard let direct, let pages = DirectWriter.wholePages(at: position, count: count) else {
+            return try writeBuffered(buffers, at: position)
+        }
+        // The ends that share their pages with other blocks, then the pages between.
+        let front = buffers.slice(0 ..< pages.lowerBound - position)
+        try writeBuffered(front, at: position)
+        try writeBuffered(buffers.slice(pages.upperBound - position ..< count), at: pages.upperBound)
+        let failure = direct.write(pages, from: buffers, at: position)
+        guard failure == 0 else { throw .io(.write, path: path, errno: failure) }
+    }
+
+    private func writeBuffered(_ buffers: [ByteBuffer], at position: Int) throws(StorageError) {
         var position = position
         for start in stride(from: 0, to: buffers.count, by: Self.vectorCountMax) {
             let group = buffers[start ..< min(start + Self.vectorCountMax, buffers.count)]
@@ -175,5 +203,23 @@ private final class POSIXFile: StorageFile, FileLock {
 
     func punchHole(at position: Int, length: Int) throws(StorageError) {
         _ = try check(martlet_punch_hole(descriptor, Int64(position), Int64(length)), .punchHole, path)
+    }
+}
+
+extension [ByteBuffer] {
+    /// The bytes of a range, as if the buffers were one. Shares their storage.
+    fileprivate func slice(_ range: Range<Int>) -> [ByteBuffer] {
+        var slices: [ByteBuffer] = []
+        var start = 0
+        for buffer in self {
+            let own = (start ..< start + buffer.readableBytes).clamped(to: range)
+            if !own.isEmpty,
+                let slice = buffer.getSlice(at: buffer.readerIndex + own.lowerBound - start, length: own.count)
+            {
+                slices.append(slice)
+            }
+            start += buffer.readableBytes
+        }
+        return slices
     }
 }

@@ -3,31 +3,55 @@ import DequeModule
 
 /// The newest blocks in memory. Owned by its log, on the log's loop; bounded by whoever calls `evict`, since only the
 /// driver knows what followers and consumers still want.
+///
+/// Decompressed payloads beside compressed blocks have a bound of their own: the newest keep theirs, so that readers of
+/// the tail never decompress; the older ones are decompressed again by who wants them.
 struct BlockRing {
     private(set) var blocks: Deque<Block> = []
     /// What the blocks hold in memory.
     private(set) var bytes = 0
+    private let payloadBytesMax: Int
+    private var payloadBytes = 0
+    /// Blocks at the front whose decompressed payload was dropped.
+    private var bareCount = 0
+
+    init(payloadBytesMax: Int) { self.payloadBytesMax = payloadBytesMax }
 
     var first: LogIndex? { blocks.first?.base }
 
     mutating func append(_ block: Block) {
         blocks.append(block)
         bytes += block.residentSize
+        payloadBytes += block.attachedPayloadBytes
+        while payloadBytes > payloadBytesMax, bareCount < blocks.count - 1 {
+            let old = blocks[bareCount]
+            blocks[bareCount] = old.withoutAttachedPayload
+            bytes -= old.attachedPayloadBytes
+            payloadBytes -= old.attachedPayloadBytes
+            bareCount += 1
+        }
     }
 
     mutating func cut(from index: LogIndex) {
         while let last = blocks.last, last.last >= index {
+            forget(last)
             blocks.removeLast()
-            bytes -= last.residentSize
+            bareCount = min(bareCount, blocks.count)
         }
     }
 
     /// Forgets the blocks that end below `index`.
     mutating func evict(below index: LogIndex) {
         while let first = blocks.first, first.last < index {
+            forget(first)
             blocks.removeFirst()
-            bytes -= first.residentSize
+            bareCount = max(0, bareCount - 1)
         }
+    }
+
+    private mutating func forget(_ block: Block) {
+        bytes -= block.residentSize
+        payloadBytes -= block.attachedPayloadBytes
     }
 
     /// Position of the block that contains `index`.

@@ -32,7 +32,7 @@ public final class SegmentLog {
     public internal(set) var failure: StorageError?
 
     var index: SegmentIndex
-    var ring = BlockRing()
+    var ring: BlockRing
     var terms = TermStarts()
     let writer: SegmentWriter?
     let reader: SegmentReader
@@ -52,6 +52,7 @@ public final class SegmentLog {
         self.readExecutor = readExecutor
         hardState = recovery.state.hardState
         reader = SegmentReader(options: recovery.options, files: recovery.files)
+        ring = BlockRing(payloadBytesMax: recovery.options.payloadBytesMax)
         index = SegmentIndex(tableBytesMax: recovery.options.tableBytesMax)
         terms = recovery.terms
         for segment in recovery.segments {

@@ -25,6 +25,8 @@ public struct SegmentLogOptions: Hashable, Sendable {
     public var acceptDataLoss = false
     /// Nothing in the directory is changed, and the lock is not taken.
     public var readOnly = false
+    /// Decompressed payloads kept beside the newest compressed blocks in memory.
+    public var payloadBytesMax = 32.mebibytes
     /// Block tables of sealed segments kept in memory.
     public var tableBytesMax = 16.mebibytes
 

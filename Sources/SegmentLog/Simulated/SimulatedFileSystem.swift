@@ -48,6 +48,9 @@ public final class SimulatedFileSystem: FileSystem {
         world.withLock { $0.failures[operation, default: []].append(errno) }
     }
 
+    /// What `failNext` planned and has not failed yet does not fail.
+    public func forgetPlannedFailures() { world.withLock { $0.failures = [:] } }
+
     /// Ends whoever uses the files: open files and locks are gone, and so is what `loss` takes.
     public func restart(losing loss: Loss) { world.withLock { $0.restart(losing: loss) } }
 

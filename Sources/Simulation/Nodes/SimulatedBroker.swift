@@ -21,9 +21,12 @@ public final class SimulatedBroker {
     private let random: RandomSource
     private var starts: UInt64 = 0
     private(set) var life = Life()
-    private var logs: [SegmentLog] = []
+    private(set) var logs: [SegmentLog] = []
     private var link: BrokerLink?
+    /// What is lost when a failed storage ends the process.
+    private var lossAtFailure = SimulatedFileSystem.Loss.nothing
     private(set) var writers: [SimulatedExecutor] = []
+    private var stalledUntil = Instant.zero
 
     init(_ id: NodeID, in world: World, random: RandomSource) {
         self.id = id
@@ -38,6 +41,9 @@ public final class SimulatedBroker {
     public func start() {
         invariant(broker == nil, "broker \(id) is started once at a time")
         starts += 1
+        lossAtFailure = .nothing
+        stalledUntil = .zero
+        world.tell("broker \(id): start \(starts)")
         life = Life()
         failure = nil
         var disk = random.fork("latency \(starts)")
@@ -61,6 +67,8 @@ public final class SimulatedBroker {
         } catch {
             failure = error
             life.end()
+            logs = []
+            files.restart(losing: .nothing)
         }
     }
 
@@ -70,6 +78,7 @@ public final class SimulatedBroker {
         configuration.shardCount = world.options.shardCount
         configuration.compression = world.options.compression
         configuration.tailBytesMax = world.options.tailBytes
+        configuration.pendingBytesMax = world.options.pendingBytes
         let link = BrokerLink(id: id, in: world)
         let broker = Broker(
             configuration: configuration, logs: logs.map { SegmentBlockLog($0) }, transport: link, forwarding: link,
@@ -86,12 +95,32 @@ public final class SimulatedBroker {
     /// A process whose storage failed ends, as the server does.
     private func storageFailed(_ error: StorageError) {
         failure = error
-        world.scheduler.after(.zero) { [weak self] in self?.crash(losing: .nothing) }
+        world.tell("broker \(id): storage failed: \(error)")
+        let failed = life
+        world.scheduler.after(.zero) { [weak self] in
+            guard let self, life === failed else { return }
+            crash(losing: lossAtFailure)
+        }
     }
+
+    /// The machine loses power in the middle of what its disk is doing: after `calls` more calls, or in two seconds.
+    public func losePower(afterCalls calls: Int, losing loss: SimulatedFileSystem.Loss) {
+        lossAtFailure = loss
+        files.stop(afterCalls: calls)
+        let doomed = life
+        world.scheduler.after(.seconds(2)) { [weak self] in
+            guard let self, life === doomed else { return }
+            crash(losing: loss)
+        }
+    }
+
+    /// Errors of the disk that were planned and have not happened do not happen.
+    func forgetPlannedFailures() { files.forgetPlannedFailures() }
 
     /// Ends the process at once. What it had not flushed may be lost, as `loss` says.
     public func crash(losing loss: SimulatedFileSystem.Loss) {
         guard isRunning else { return }
+        world.tell("broker \(id): crash losing \(loss)")
         life.end()
         broker = nil
         logs = []
@@ -99,6 +128,7 @@ public final class SimulatedBroker {
         files.restart(losing: loss)
         files.clearCalls()
         world.connectionsLost(of: .broker(id))
+        world.onEnd?(id)
     }
 
     /// The process does nothing for a while, and then goes on as if nothing had been.
@@ -106,8 +136,12 @@ public final class SimulatedBroker {
 
     /// Its disk does nothing for a while.
     public func stallDisk(for span: TimeSpan) {
-        for writer in writers { writer.stall(until: world.scheduler.now + span) }
+        stalledUntil = world.scheduler.now + span
+        for writer in writers { writer.stall(until: stalledUntil) }
     }
+
+    /// Whether a pause or a stall still holds it.
+    var isHeldUp: Bool { max(life.pausedUntil, stalledUntil) > world.scheduler.now }
 
     // MARK: What arrives
 
@@ -180,12 +214,14 @@ final class BrokerLink: Transport, RequestForwarding {
         for part in PeerFrameCodec.encode(frame) { bytes.writeImmutableBuffer(part) }
         bytes.moveReaderIndex(forwardBy: 4)
         let sender = id
-        world.network.send(from: .broker(id), to: .broker(peer)) { [world, bytes] in
+        let deliver = { [world, bytes] in
             do {
                 world.broker(peer).receive(try PeerFrameCodec.decode(bytes), from: sender)
             } catch {
                 world.fail("broker \(sender) sent bytes that broker \(peer) cannot read: \(error)")
             }
         }
+        world.network.send(from: .broker(id), to: .broker(peer), deliver)
+        if case .raft = frame { world.network.sendAgain(from: .broker(id), to: .broker(peer), deliver) }
     }
 }

@@ -22,6 +22,8 @@ public final class Scheduler: @unchecked Sendable {
     public private(set) var steps: UInt64 = 0
     /// Changes with every event's time and order: two runs of one world have the same.
     public private(set) var traceHash: UInt64 = 0xCBF2_9CE4_8422_2325
+    /// Called after everything that a process did.
+    var onStep: ((Life) -> Void)?
     private var events = Heap<Event>()
     private var lastSequence: UInt64 = 0
 
@@ -47,6 +49,9 @@ public final class Scheduler: @unchecked Sendable {
         now = max(now, end)
     }
 
+    /// Forgets all events, which hold the parts of their world.
+    func clear() { events = Heap() }
+
     private func run(_ event: Event) {
         if let life = event.life {
             guard life.isAlive else { return }
@@ -59,6 +64,7 @@ public final class Scheduler: @unchecked Sendable {
         note(UInt64(bitPattern: event.time.nanoseconds))
         note(event.sequence)
         event.body()
+        if let life = event.life { onStep?(life) }
     }
 
     /// Mixes a fact of the world into the trace.

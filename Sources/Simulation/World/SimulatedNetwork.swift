@@ -14,11 +14,11 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Connections that carry bytes in order, late, or not at all.
+/// Connections that carry messages in order, late, or not at all.
 ///
 /// Between two endpoints there is one connection in each direction. It delivers in order until it is reset; a reset
-/// loses what is under way, perhaps in the middle, and both ends are told. A cut path silently delivers nothing, as a
-/// network does, until it is healed or the connection is reset.
+/// loses what is under way, and both ends are told. A cut path delivers nothing until it is healed: between brokers
+/// silently, while a client's connection is reset, because a client's bytes never have a hole in the middle.
 ///
 /// Owner: the world.
 public final class SimulatedNetwork {
@@ -30,12 +30,22 @@ public final class SimulatedNetwork {
         public var stallMax = TimeSpan.milliseconds(500)
         /// One message in this many resets its connection; 0 for none.
         public var resetOneIn: UInt64 = 0
+        /// One Raft message in this many arrives a second time, up to `duplicateDelayMax` later, past all order and
+        /// over every reset: what a forgotten connection may still hold. 0 for none.
+        public var duplicateOneIn: UInt64 = 0
+        public var duplicateDelayMax = TimeSpan.seconds(3)
         public init() {}
     }
 
     private struct Path: Hashable {
         let from: Endpoint
         let to: Endpoint
+
+        var hasClient: Bool {
+            if case .client = from { return true }
+            if case .client = to { return true }
+            return false
+        }
     }
 
     private struct Connection {
@@ -49,8 +59,10 @@ public final class SimulatedNetwork {
     private var random: RandomSource
     private var connections: [Path: Connection] = [:]
     private var cut: Set<Path> = []
-    /// Called at the endpoint when a connection to it or from it was reset.
-    public var onReset: ((_ endpoint: Endpoint, _ other: Endpoint) -> Void)?
+    /// Called at once when the connection between two endpoints is reset; whoever is told late is told late by it.
+    var onReset: ((_ a: Endpoint, _ b: Endpoint) -> Void)?
+    /// The process that must be alive and awake to receive what arrives.
+    var life: ((Endpoint) -> Life?)?
 
     public init(_ scheduler: Scheduler, options: Options, random: RandomSource) {
         self.scheduler = scheduler
@@ -58,7 +70,7 @@ public final class SimulatedNetwork {
         self.random = random
     }
 
-    /// Sends one message; `deliver` is called at the receiver, if it arrives.
+    /// Sends one message; `deliver` is called at the receiver, if it arrives and the receiver lives.
     public func send(from: Endpoint, to: Endpoint, _ deliver: @escaping () -> Void) {
         let path = Path(from: from, to: to)
         if options.resetOneIn > 0, random.next() % options.resetOneIn == 0 {
@@ -66,16 +78,37 @@ public final class SimulatedNetwork {
             return
         }
         var connection = connections[path] ?? Connection()
-        var delay = between(options.delayMin, options.delayMax)
-        if options.stallOneIn > 0, random.next() % options.stallOneIn == 0 { delay = between(.zero, options.stallMax) }
-        let arrival = max(scheduler.now + delay, connection.lastDelivery)
+        let arrival = max(scheduler.now + nextDelay(), connection.lastDelivery)
         connection.lastDelivery = arrival
         connections[path] = connection
         let generation = connection.generation
         scheduler.at(arrival) { [self] in
-            guard connections[path]?.generation == generation, !cut.contains(path) else { return }
-            deliver()
+            guard connections[path]?.generation == generation else { return }
+            arrive(path, deliver)
         }
+    }
+
+    /// Perhaps delivers the same again, much later.
+    func sendAgain(from: Endpoint, to: Endpoint, _ deliver: @escaping () -> Void) {
+        guard options.duplicateOneIn > 0, random.next() % options.duplicateOneIn == 0 else { return }
+        let path = Path(from: from, to: to)
+        scheduler.after(between(.zero, options.duplicateDelayMax)) { [self] in
+            if !cut.contains(path) { arrive(path, deliver) }
+        }
+    }
+
+    private func arrive(_ path: Path, _ deliver: @escaping () -> Void) {
+        guard !cut.contains(path) else {
+            if path.hasClient { reset(path.from, path.to) }
+            return
+        }
+        scheduler.after(.zero, for: life?(path.to), deliver)
+    }
+
+    /// How long the next message or notice is under way.
+    func nextDelay() -> TimeSpan {
+        if options.stallOneIn > 0, random.next() % options.stallOneIn == 0 { return between(.zero, options.stallMax) }
+        return between(options.delayMin, options.delayMax)
     }
 
     private func between(_ low: TimeSpan, _ high: TimeSpan) -> TimeSpan {
@@ -89,11 +122,7 @@ public final class SimulatedNetwork {
             connections[path, default: Connection()].generation += 1
             connections[path]?.lastDelivery = scheduler.now
         }
-        let delay = between(options.delayMin, options.delayMax)
-        scheduler.after(delay) { [self] in
-            onReset?(a, b)
-            onReset?(b, a)
-        }
+        onReset?(a, b)
     }
 
     /// Stops or resumes delivery from `from` to `to`, in this direction only.

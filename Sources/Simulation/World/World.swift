@@ -25,6 +25,7 @@ public final class World {
         public var segmentBytes = 256.kibibytes
         public var preallocate = true
         public var tailBytes = 512.kibibytes
+        public var pendingBytes = 1.mebibytes
         public var compression = BlockCompression.zstd(level: 1)
         public var network = SimulatedNetwork.Options()
         public var disk = DiskOptions()
@@ -38,6 +39,7 @@ public final class World {
     public let scheduler = Scheduler()
     public let network: SimulatedNetwork
     public private(set) var brokers: [SimulatedBroker] = []
+    private(set) var clients: [SimulatedClient] = []
     /// What went wrong first; the world stops there.
     public private(set) var violation: String?
     let random: RandomSource
@@ -62,11 +64,33 @@ public final class World {
         brokers = (1...options.brokerCount).map { number in
             SimulatedBroker(NodeID(Int32(number)), in: self, random: random.fork("broker \(number)"))
         }
-        network.onReset = { [unowned self] endpoint, other in
-            if case .broker(let id) = endpoint, case .broker(let peer) = other {
-                broker(id).connectionLost(to: peer)
-            }
+        network.life = { [unowned self] endpoint in
+            if case .broker(let id) = endpoint { return life(of: id) }
+            return nil
         }
+        network.onReset = { [unowned self] a, b in connectionReset(a, b) }
+    }
+
+    /// Both ends learn of it a little later, each when it is awake.
+    private func connectionReset(_ a: Endpoint, _ b: Endpoint) {
+        switch (a, b) {
+        case (.broker(let one), .broker(let other)):
+            for (id, peer) in [(one, other), (other, one)] {
+                scheduler.after(network.nextDelay(), for: life(of: id)) { [unowned self] in
+                    broker(id).connectionLost(to: peer)
+                }
+            }
+        case (.client(let number), .broker(let id)), (.broker(let id), .client(let number)):
+            clients[number].connectionReset(to: id)
+        case (.client, .client): break
+        }
+    }
+
+    /// Another client process on the network.
+    func makeClient() -> SimulatedClient {
+        let client = SimulatedClient(clients.count, in: self)
+        clients.append(client)
+        return client
     }
 
     public var brokerIDs: [NodeID] { brokers.map(\.id) }
@@ -78,21 +102,39 @@ public final class World {
     func drift(of id: NodeID) -> Int64 { drifts[id] ?? 0 }
 
     /// A date in 2026, moving with the world.
-    func wallClock(of id: NodeID) -> Milliseconds {
-        1_767_225_600_000 + scheduler.now.nanoseconds / 1_000_000 + (wallClockSkews[id] ?? 0)
-    }
+    func wallClock(of id: NodeID) -> Milliseconds { wallClock + (wallClockSkews[id] ?? 0) }
 
-    /// Sets a broker's wall clock forward or back.
-    public func jumpWallClock(of id: NodeID, by span: Milliseconds) { wallClockSkews[id, default: 0] += span }
+    /// The world's own wall clock, which its clients have.
+    var wallClock: Milliseconds { 1_767_225_600_000 + scheduler.now.nanoseconds / 1_000_000 }
+
+    /// Sets a broker's wall clock this far from the world's, forward or back.
+    public func setWallClock(of id: NodeID, ahead span: Milliseconds) { wallClockSkews[id] = span }
 
     /// A process is gone: everybody connected to it is told, as TCP would.
     func connectionsLost(of endpoint: Endpoint) {
         for other in brokerIDs where Endpoint.broker(other) != endpoint { network.reset(endpoint, .broker(other)) }
+        for client in clients { network.reset(endpoint, .client(client.number)) }
     }
 
     /// Records what must never happen. The first one counts.
     public func fail(_ what: String) {
         if violation == nil { violation = "at \(scheduler.now): \(what)" }
+    }
+
+    /// A broker's process has ended, by crash or by its storage.
+    var onEnd: ((NodeID) -> Void)?
+
+    /// Tells whoever listens what happens, for reading along.
+    public var onEvent: ((_ what: String) -> Void)?
+
+    func tell(_ what: @autoclosure () -> String) {
+        if let onEvent { onEvent("\(scheduler.now) \(what())") }
+    }
+
+    /// Lets go of everything that was still to happen; the world is not used afterwards.
+    func end() {
+        for broker in brokers { broker.life.end() }
+        scheduler.clear()
     }
 
     /// Runs for this much simulated time, or until something is violated.

@@ -41,7 +41,7 @@ struct BenchOptions: ParsableArguments, Sendable {
     @Option(help: "Threads of the client.")
     var threads = 1
 
-    @Option(help: "Process id of a broker on this machine whose CPU and memory are reported. May be repeated. (default: found by port)")
+    @Option(help: "A broker's process id, to report its CPU and memory. May be repeated. (default: found by port)")
     var brokerPid: [Int32] = []
 
     @Option(help: "Measure the machine's own limits too, writing into this directory, and report our share of them.")

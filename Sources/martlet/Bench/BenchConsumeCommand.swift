@@ -33,7 +33,9 @@ struct BenchConsumeCommand: ClientCommand {
 
     func validate() throws {
         try BenchOptions.check("--fetch-bytes", fetchBytes, 1...1_024 * 1_024 * 1_024)
-        guard warmup >= 0, duration ?? 1 > 0 else { throw ValidationError("--duration and --warmup cannot be negative") }
+        guard warmup >= 0, duration ?? 1 > 0 else {
+            throw ValidationError("--duration and --warmup cannot be negative")
+        }
     }
 
     func execute() async throws {
@@ -43,7 +45,8 @@ struct BenchConsumeCommand: ClientCommand {
         }
         guard positions.values.contains(where: { $0.beginning < $0.end }) else {
             throw CommandFailure(
-                "topic \(target.topic) is empty", advice: "Fill it with 'martlet bench produce --topic \(target.topic)'.")
+                "topic \(target.topic) is empty",
+                advice: "Fill it with 'martlet bench produce --topic \(target.topic)'.")
         }
         let shares = target.shares(connections: min(bench.connections, target.leaders.count))
         let run = LoadRun(

@@ -8,8 +8,8 @@ struct BenchEndToEndCommand: ClientCommand {
         commandName: "e2e",
         abstract: "Measure the time from sending a record to receiving it.",
         discussion: """
-            Each connection has a partition of its own: a producer with one record under way, and a consumer that waits \
-            for it. The next record is sent when the last one was received and acknowledged.
+            Each connection has a partition of its own: a producer with one record under way, and a consumer that \
+            waits for it. The next record is sent when the last one was received and acknowledged.
 
             Examples:
               martlet bench e2e

@@ -10,8 +10,8 @@ struct BenchProduceCommand: ClientCommand {
         commandName: "produce",
         abstract: "Measure how fast records are taken.",
         discussion: """
-            Each connection keeps --in-flight requests of one batch under way. Latency is from writing a request to its \
-            answer. Batches are built beforehand; --batch-bytes counts values before compression.
+            Each connection keeps --in-flight requests of one batch under way. Latency is from writing a request to \
+            its answer. Batches are built beforehand; --batch-bytes counts values before compression.
 
             Examples:
               martlet bench produce --connections 4 --batch-bytes 65536 --in-flight 5
@@ -28,7 +28,9 @@ struct BenchProduceCommand: ClientCommand {
     @Option(name: [.customShort("d"), .long], help: "Seconds to measure.")
     var duration = 10.0
 
-    @Option(name: [.customShort("n"), .customLong("records")], help: "Stop after this many records, whatever the time; without warm-up.")
+    @Option(
+        name: [.customShort("n"), .customLong("records")],
+        help: "Stop after this many records, whatever the time; without warm-up.")
     var recordCount: Int?
 
     @Option(help: "Seconds before the measurement.")

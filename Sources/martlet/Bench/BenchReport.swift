@@ -53,7 +53,8 @@ struct BenchReport: Encodable, Sendable {
         for broker in brokers {
             let cores = (broker.cpuSeconds / seconds).fixed(2)
             let memory = (Double(broker.peakResidentBytes) / 1e6).fixed(0)
-            rows.append(("broker \(broker.pid)", "\(broker.cpuSeconds.fixed(2)) CPU s (\(cores) cores), peak \(memory) MB"))
+            let usage = "\(broker.cpuSeconds.fixed(2)) CPU s (\(cores) cores), peak \(memory) MB"
+            rows.append(("broker \(broker.pid)", usage))
         }
         rows.append(("client", "\(clientCPUSeconds.fixed(2)) CPU s (\((clientCPUSeconds / seconds).fixed(2)) cores)"))
         let settings = settings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")

@@ -21,8 +21,9 @@ struct BenchTarget: Sendable {
         let cluster = try await admin.describeCluster()
         let description = try await Self.describeWhenLed(options.topic, admin, options.client.timeout)
         guard description.partitions.count >= partitionsMinimum else {
+            let count = description.partitions.count
             throw CommandFailure(
-                "topic \(options.topic) has \(description.partitions.count) partitions; this needs \(partitionsMinimum)",
+                "topic \(options.topic) has \(count) partitions; this needs \(partitionsMinimum)",
                 advice: "Name another topic with --topic.")
         }
         let addresses = Dictionary(cluster.brokers.map { ($0.id, $0.address) }, uniquingKeysWith: { first, _ in first })

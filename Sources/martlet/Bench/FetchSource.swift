@@ -78,7 +78,7 @@ final class FetchSource: LoadSource {
                 }
                 counts.records += Int(batch.header.recordCount)
                 counts.wireBytes += batch.bytes.readableBytes
-                positions[partition.partitionIndex]?.next = batch.header.lastOffset + 1
+                positions[partition.partitionIndex]?.next = batch.header.lastOffset &+ 1
             }
         }
         return counts

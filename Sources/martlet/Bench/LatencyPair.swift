@@ -111,7 +111,7 @@ final class LatencyPair {
             }
             var batches = RecordBatches(answer.records.contiguous)
             while let batch = try batches.next() {
-                offset = batch.header.lastOffset + 1
+                offset = batch.header.lastOffset &+ 1
                 isConsumed = true
             }
         }

@@ -86,7 +86,8 @@ struct MachineLimits: Encodable, Sendable {
     var text: String {
         var table = Table([("write + fdatasync", .left), ("p50 ms", .right), ("p99 ms", .right), ("MB/s", .right)])
         for disk in disk {
-            let size = disk.writeBytes >= 1_048_576 ? "\(disk.writeBytes / 1_048_576) MiB" : "\(disk.writeBytes / 1_024) KiB"
+            let kibibytes = disk.writeBytes / 1_024
+            let size = kibibytes >= 1_024 ? "\(kibibytes / 1_024) MiB" : "\(kibibytes) KiB"
             table.add([
                 "\(disk.isDirect ? "direct  " : "buffered") \(size)", disk.p50.fixed(3), disk.p99.fixed(3),
                 disk.megabytesPerSecond.fixed(1),

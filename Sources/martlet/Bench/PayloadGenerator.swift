@@ -42,10 +42,10 @@ struct PayloadGenerator {
         account address amount approved basket billing branch cancel carrier checkout client complete contract country \
         courier credit customer delivery deposit discount dispatch document estimate exchange express failed freight \
         gateway handling invoice item journey label ledger limit location manager margin market merchant method note \
-        office order package partner payment pending pickup policy postal premium price product profile purchase quantity \
-        receipt refund region registered request return route sales schedule seller service session settlement shipment \
-        signature standard statement status stock storage supplier tariff terminal total tracking transfer transit unit \
-        update vehicle vendor voucher warehouse weight
+        office order package partner payment pending pickup policy postal premium price product profile purchase \
+        quantity receipt refund region registered request return route sales schedule seller service session \
+        settlement shipment signature standard statement status stock storage supplier tariff terminal total tracking \
+        transfer transit unit update vehicle vendor voucher warehouse weight
         """.split(separator: " ").map(String.init)
 
     private mutating func event() -> ByteBuffer {

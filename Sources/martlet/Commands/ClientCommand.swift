@@ -48,7 +48,7 @@ struct CommandFailure: Error, CustomStringConvertible {
     private static func advice(for error: KafkaClientError) -> String? {
         switch error.code {
         case .connectionFailed:
-            return "Is a broker running there? Start one with 'martlet serve', or name another with --bootstrap HOST:PORT."
+            return "Is a broker running there? Start one with 'martlet serve', or name another with --bootstrap."
         case .connectionClosed, .requestTimedOut:
             return "See which brokers are up with 'martlet cluster status'."
         case .deliveryTimedOut:

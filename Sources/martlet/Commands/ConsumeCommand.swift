@@ -51,7 +51,10 @@ struct ConsumeCommand: ClientCommand {
     }
 
     func execute() async throws {
-        let consumer = try Consumer(try client.client())
+        var configuration = ConsumerConfiguration()
+        // Who names an offset wants that one, and not another in its place.
+        if case .offset = from.start { configuration.outOfRange = .fail }
+        let consumer = try Consumer(try client.client(), configuration)
         defer { consumer.close() }
         let messages = consumer.messages(
             topic: topic, partitions: partition.isEmpty ? nil : partition, from: from.start,
@@ -63,8 +66,7 @@ struct ConsumeCommand: ClientCommand {
             var output = ByteBuffer()
             for record in batch.prefix(left) {
                 if json {
-                    output.writeString(try JSONOutput.line(RecordJSON(record)))
-                    output.writeString("\n")
+                    RecordJSON.writeLine(record, to: &output)
                 } else {
                     format.write(record, to: &output)
                 }

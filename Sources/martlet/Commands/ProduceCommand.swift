@@ -11,6 +11,8 @@ extension Codec: ExpressibleByArgument {
     }
 
     public static var allValueStrings: [String] { allCases.map { "\($0)" } }
+
+    public var defaultValueDescription: String { "\(self)" }
 }
 
 /// The values of `--acks`, as Kafka's own tools have them.
@@ -49,10 +51,14 @@ struct ProduceCommand: ClientCommand {
     @Option(name: [.customShort("f"), .long], help: "Read this file instead of standard input.")
     var file: String?
 
-    @Option(name: [.customShort("K"), .long], help: "What separates key and value in a line. A line without it has no key.")
+    @Option(
+        name: [.customShort("K"), .long],
+        help: "What separates key and value in a line. A line without it has no key.")
     var keySeparator: String?
 
-    @Option(name: [.customShort("H"), .customLong("header")], help: "A header of every record, NAME=VALUE. May be repeated.")
+    @Option(
+        name: [.customShort("H"), .customLong("header")],
+        help: "A header of every record, NAME=VALUE. May be repeated.")
     var headers: [String] = []
 
     @Option(name: [.customShort("z"), .long], help: "Compression of the batches.")

@@ -36,6 +36,9 @@ struct ServeOptions: ParsableArguments, Sendable {
     @Option(help: "'fsync': acknowledge when a quorum has flushed. 'page': earlier, unsafe, for comparisons (default: fsync).")
     var durability: String?
 
+    @Option(help: "'direct': large writes go past the page cache. 'buffered': through it (default: direct).")
+    var writePath: String?
+
     @Option(help: "Size at which a file of the log is sealed, in MiB (default: 64).")
     var segmentMib: Int?
 
@@ -70,6 +73,7 @@ struct ServeOptions: ParsableArguments, Sendable {
         server.shardCount = shards ?? reader.int(forKey: "shards", default: 1)
         server.compression = try compression(compression ?? reader.string(forKey: "compression"))
         server.durability = try durability(durability ?? reader.string(forKey: "durability"))
+        server.writePath = try writePath(writePath ?? reader.string(forKey: "write-path"))
         let segment = segmentMib ?? reader.int(forKey: "segment-mib", default: 64)
         guard (1...1_024).contains(segment) else { throw ValidationError("--segment-mib is \(segment); choose 1 to 1024") }
         server.segmentBytes = segment.mebibytes
@@ -145,6 +149,14 @@ struct ServeOptions: ParsableArguments, Sendable {
         case nil, "fsync": .fsync
         case "page": .page
         case let other?: throw ValidationError("--durability is '\(other)'; choose fsync or page")
+        }
+    }
+
+    private func writePath(_ text: String?) throws -> WritePath {
+        switch text {
+        case nil, "direct": .direct
+        case "buffered": .buffered
+        case let other?: throw ValidationError("--write-path is '\(other)'; choose direct or buffered")
         }
     }
 

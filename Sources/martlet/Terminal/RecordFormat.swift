@@ -57,7 +57,8 @@ struct RecordFormat: Hashable, Sendable {
         case "v": return .value
         case "h": return .headers
         default:
-            throw ValidationError("'%\(letter.map(String.init) ?? "")' in --format is unknown; there are %k %v %o %p %t %T %h %%")
+            let place = letter.map(String.init) ?? ""
+            throw ValidationError("'%\(place)' in --format is unknown; there are %k %v %o %p %t %T %h %%")
         }
     }
 
@@ -66,7 +67,9 @@ struct RecordFormat: Hashable, Sendable {
         case "n": return "\n"
         case "t": return "\t"
         case "\\": return "\\"
-        default: throw ValidationError("'\\\(letter.map(String.init) ?? "")' in --format is unknown; there are \\n \\t \\\\")
+        default:
+            let escape = letter.map(String.init) ?? ""
+            throw ValidationError("'\\\(escape)' in --format is unknown; there are \\n \\t \\\\")
         }
     }
 

@@ -3,9 +3,9 @@ import KafkaWire
 import Logging
 import NIOCore
 import Raft
-import SegmentLog
 
 @testable import Broker
+@testable import SegmentLog
 
 /// One machine of a world: its disk outlives its process, which is a `Broker` with its loop and its threads.
 ///
@@ -30,6 +30,8 @@ final class SimulatedBroker {
     private(set) var process: Process?
     private var starts: UInt64 = 0
     private(set) var storageFailure: StorageError?
+    /// Whether the world has cut it off from all others.
+    var isCutOff = false
 
     init(_ configuration: BrokerConfiguration, in world: World, seed: UInt64) {
         id = configuration.nodeID
@@ -93,6 +95,17 @@ final class SimulatedBroker {
         disk.restart(losing: loss)
     }
 
-    /// The disk of one shard stands still, or goes on.
-    func setStalled(_ isStalled: Bool, shard: Int = 0) { process?.writers[shard].isStalled = isStalled }
+    /// The disk of one shard takes no writes for a while, or goes on.
+    func setWriterStalled(_ isStalled: Bool, shard: Int = 0) { process?.writers[shard].isStalled = isStalled }
+
+    /// Nothing is read from disk for a while, or reading goes on.
+    func setReaderStalled(_ isStalled: Bool) { process?.reader.isStalled = isStalled }
+
+    /// A segment of shard 0 as it stands on the disk; nil if there is none.
+    func segment(_ base: LogIndex) -> [UInt8]? { disk.content("shard-0/\(LogLayout.segmentName(base))") }
+
+    /// Changes the first segment of shard 0 on the disk, behind everybody's back.
+    func alterSegment(_ change: @Sendable (inout [UInt8]) -> Void) {
+        disk.alter("shard-0/\(LogLayout.segmentName(LogIndex(1)))", change)
+    }
 }

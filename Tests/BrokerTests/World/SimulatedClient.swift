@@ -15,6 +15,7 @@ final class SimulatedClient {
 
     let connection = ClientConnection()
     let broker: SimulatedBroker
+    private let process: SimulatedEventLoop?
     /// Held, so that a test that has a client has a world.
     private let world: World
     private var lastCorrelationID: Int32 = 0
@@ -30,10 +31,11 @@ final class SimulatedClient {
     init(of broker: SimulatedBroker, in world: World) {
         self.broker = broker
         self.world = world
-        connection.onReady = { [unowned self] in takeResponses() }
-        connection.onClose = { [unowned self] in
-            isClosed = true
-            connection.closed()
+        process = broker.process?.loop
+        connection.onReady = { [weak self] in self?.takeResponses() }
+        connection.onClose = { [weak self] in
+            self?.isClosed = true
+            self?.connection.closed()
         }
     }
 
@@ -54,7 +56,7 @@ final class SimulatedClient {
 
     /// Sends bytes that may be no request at all.
     func sendFrame(_ frame: ByteBuffer) {
-        guard connection.isOpen else { return }
+        guard connection.isOpen, !isStale else { return }
         broker.read { broker in
             do throws(RequestError) {
                 try broker.receive(frame, from: connection)
@@ -80,6 +82,9 @@ final class SimulatedClient {
         }
         return response
     }
+
+    /// Whether the process that this connection was made to is gone.
+    var isStale: Bool { broker.process?.loop !== process }
 
     /// Closes the connection from this side.
     func close() { broker.read { _ in connection.closed() } }

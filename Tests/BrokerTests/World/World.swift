@@ -125,6 +125,7 @@ final class World {
 
     /// Cuts a broker off from all others, or joins it again.
     func setConnected(_ broker: SimulatedBroker, _ isConnected: Bool) {
+        broker.isCutOff = !isConnected
         for other in brokers where other !== broker {
             network.setConnected(broker.id, other.id, isConnected)
             guard broker.isUp, other.isUp else { continue }

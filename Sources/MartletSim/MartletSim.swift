@@ -1,0 +1,77 @@
+import ArgumentParser
+import Basics
+import Simulation
+
+@main
+struct MartletSim: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "martlet-sim",
+        abstract: "Runs simulated clusters whose faults and clients follow from a seed.",
+        discussion: """
+            One seed is one world: brokers, disks, network, clocks and clients in one thread and in simulated time. \
+            The same seed gives the same world; a seed that fails here fails everywhere.
+            """)
+
+    @Option(help: "Run the world of this seed and tell all about it.")
+    var seed: UInt64?
+
+    @Option(help: "Run the worlds of a range of seeds: '1..100'.")
+    var seeds: SeedRange?
+
+    @Option(help: "Seconds of simulated time with faults.")
+    var duration: Int64 = 20
+
+    @Option(help: "Worlds that run at once.")
+    var jobs = 1
+
+    @Flag(help: "Print what happens while it happens.")
+    var trace = false
+
+    func validate() throws {
+        guard (seed == nil) != (seeds == nil) else { throw ValidationError("Give either --seed or --seeds.") }
+        guard duration > 0, duration <= 86_400 else { throw ValidationError("--duration is from 1 to 86400.") }
+        guard jobs > 0, jobs <= 64 else { throw ValidationError("--jobs is from 1 to 64.") }
+    }
+
+    func run() throws {
+        let span = TimeSpan.seconds(duration)
+        if let seed {
+            try runOne(seed, span)
+        } else if let seeds {
+            guard Sweep(seeds: seeds.range, duration: span, jobs: jobs).run() else { throw ExitCode.failure }
+        }
+    }
+
+    private func runOne(_ seed: UInt64, _ span: TimeSpan) throws {
+        let options = ExperimentOptions(seed: seed, duration: span)
+        print(options)
+        let experiment = Experiment(options)
+        if trace { experiment.world.onEvent = { print($0) } }
+        let report = experiment.run()
+        print(report.summary)
+        guard report.violation == nil else { throw ExitCode.failure }
+    }
+}
+
+/// "first..last", both included.
+struct SeedRange: ExpressibleByArgument {
+    let range: ClosedRange<UInt64>
+
+    init?(argument: String) {
+        let ends = argument.split(separator: ".", omittingEmptySubsequences: true).map { UInt64($0) }
+        guard ends.count == 2, let first = ends[0], let last = ends[1], first <= last else { return nil }
+        range = first...last
+    }
+}
+
+extension ExperimentReport {
+    var summary: String {
+        """
+        \(steps) steps in \(virtualTime.nanoseconds / 1_000_000_000) simulated seconds, \(faults) faults, \
+        \(elections) terms with a leader, \(blocksApplied) blocks
+        \(sent) records sent, \(acknowledged) acknowledged, \(read) read; \(calls) calls, \(failedCalls) failed
+        trace \(String(traceHash, radix: 16))
+        \(violation.map { "VIOLATION \($0)" } ?? "everything held")
+        """
+    }
+}

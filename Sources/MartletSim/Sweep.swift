@@ -1,0 +1,96 @@
+import Basics
+import Glibc
+import Simulation
+import Synchronization
+
+/// Runs many worlds, each in one thread, and tells of those that fail.
+///
+/// Owner: the command. The threads share the counter of seeds and the results behind one lock.
+final class Sweep: Sendable {
+    private struct Progress {
+        var next: UInt64?
+        var done = 0
+        var failed: [UInt64] = []
+        var operations = 0
+        var virtualSeconds: Int64 = 0
+        var running: Int
+    }
+
+    private let seeds: ClosedRange<UInt64>
+    private let duration: TimeSpan
+    private let jobs: Int
+    private let progress: Mutex<Progress>
+
+    init(seeds: ClosedRange<UInt64>, duration: TimeSpan, jobs: Int) {
+        self.seeds = seeds
+        self.duration = duration
+        self.jobs = jobs
+        progress = Mutex(Progress(next: seeds.lowerBound, running: jobs))
+    }
+
+    /// - Returns: whether every world held.
+    func run() -> Bool {
+        let start = ContinuousClock.now
+        let threads = (1..<max(1, jobs)).map { _ in WorkerThread { self.work() } }
+        work()
+        for thread in threads { thread.join() }
+        let seconds = max(0.001, (ContinuousClock.now - start) / .seconds(1))
+        return progress.withLock { progress in
+            print("\(progress.done) worlds in \(Int(seconds)) s (\(Int(Double(progress.done) / seconds * 3_600)) an "
+                + "hour), \(progress.virtualSeconds) simulated seconds, \(progress.operations) operations, "
+                + "\(progress.failed.count) failed")
+            return progress.failed.isEmpty
+        }
+    }
+
+    private func takeSeed() -> UInt64? {
+        progress.withLock { progress in
+            guard let seed = progress.next else { return nil }
+            progress.next = seed < seeds.upperBound ? seed + 1 : nil
+            return seed
+        }
+    }
+
+    private func work() {
+        while let seed = takeSeed() {
+            let report = Experiment(ExperimentOptions(seed: seed, duration: duration)).run()
+            progress.withLock { progress in
+                progress.done += 1
+                progress.operations += report.operations
+                progress.virtualSeconds += report.virtualTime.nanoseconds / 1_000_000_000
+                if let violation = report.violation {
+                    progress.failed.append(seed)
+                    print("seed \(seed): \(violation)")
+                    print("  martlet-sim --seed \(seed) --duration \(duration.nanoseconds / 1_000_000_000)")
+                } else if progress.done % 50 == 0 {
+                    print("\(progress.done) worlds, \(progress.failed.count) failed")
+                }
+                fflush(nil)
+            }
+        }
+    }
+}
+
+/// A thread that runs one closure.
+struct WorkerThread {
+    private final class Box: Sendable {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+
+    private let thread: pthread_t
+
+    init(_ body: @escaping @Sendable () -> Void) {
+        var thread = pthread_t()
+        let box = Unmanaged.passRetained(Box(body))
+        let status = pthread_create(&thread, nil, { context in
+            guard let context else { return nil }
+            Unmanaged<Box>.fromOpaque(context).takeRetainedValue().body()
+            return nil
+        }, box.toOpaque())
+        invariant(status == 0, "a thread can be made")
+        self.thread = thread
+    }
+
+    func join() { pthread_join(thread, nil) }
+}

@@ -1,0 +1,150 @@
+import Basics
+import KafkaWire
+import NIOCore
+
+/// Asks of a mended cluster what it owes: a produce to every partition, and all that was ever acknowledged.
+///
+/// Owner: the `Experiment`.
+final class Auditor {
+    private let client: SimulatedClient
+    private let history: History
+    private let view: ClusterView
+    /// Partitions that are not done; nil until they are known.
+    private var open: [Lane]?
+    private var content: [Value] = []
+    private var orders: [Lane: Int] = [:]
+    private var world: World { client.world }
+
+    init(client: SimulatedClient, history: History) {
+        self.client = client
+        self.history = history
+        view = ClusterView(client, random: client.world.random.fork("auditor view"))
+    }
+
+    var isDone: Bool { open?.isEmpty ?? false }
+
+    var missing: String { open.map { $0.map(\.description).joined(separator: ", ") } ?? "all of them" }
+
+    func produceEverywhere() { begin { [weak self] in self?.produceNext() } }
+
+    func readEverything() {
+        content = []
+        begin { [weak self] in self?.readNext() }
+    }
+
+    private func begin(_ work: @escaping () -> Void) {
+        open = nil
+        view.refresh { [weak self] in
+            guard let self else { return }
+            let lanes = view.lanes.filter { !self.history.isDeleted($0) }
+            guard lanes.allSatisfy({ self.view.leader(of: $0) != nil }) else {
+                world.scheduler.after(.milliseconds(100)) { [weak self] in self?.begin(work) }
+                return
+            }
+            open = lanes
+            work()
+        }
+    }
+
+    private func retry(_ work: @escaping () -> Void) {
+        view.refresh { [world] in world.scheduler.after(.milliseconds(100), work) }
+    }
+
+    // MARK: Producing
+
+    /// One record to the first open lane. A record whose fate is unknown is followed by another.
+    private func produceNext() {
+        guard let lane = open?.first else { return }
+        guard let leader = view.leader(of: lane) else { return retry { [weak self] in self?.produceNext() } }
+        let order = orders[lane, default: 0]
+        orders[lane] = order + 1
+        let value = history.invoke(
+            lane, producer: -1, order: order, isOrdered: false, timestamp: world.wallClock)
+        var builder = RecordBatchBuilder()
+        builder.append(key: nil, value: value.bytes(padding: 10), timestamp: world.wallClock)
+        do {
+            let batch = try builder.build().bytes
+            client.call(Self.request(lane, batch), to: leader.id, timeout: .seconds(2)) { [weak self] result in
+                guard let self else { return }
+                if case .success(let response) = result, let answer = response.topics.first?.partitions.first,
+                    answer.errorCode == .none
+                {
+                    history.acknowledge(value, at: answer.baseOffset)
+                    open?.removeFirst()
+                    produceNext()
+                } else {
+                    retry { [weak self] in self?.produceNext() }
+                }
+            }
+        } catch {
+            world.fail("a batch cannot be built: \(error)")
+        }
+    }
+
+    private static func request(_ lane: Lane, _ batch: ByteBuffer) -> ProduceRequest {
+        ProduceRequest { request in
+            request.acks = -1
+            request.timeoutMs = 1_500
+            request.topics = [
+                ProduceRequest.Topic {
+                    $0.topicID = lane.topic
+                    $0.partitions = [
+                        ProduceRequest.Partition {
+                            $0.index = lane.partition
+                            $0.records = batch
+                        }
+                    ]
+                }
+            ]
+        }
+    }
+
+    // MARK: Reading
+
+    private func readNext() {
+        guard let lane = open?.first else { return }
+        guard let leader = view.leader(of: lane) else { return retry { [weak self] in self?.readNext() } }
+        let request = FetchRequest { request in
+            request.maxBytes = 1 << 20
+            request.topics = [
+                FetchRequest.Topic {
+                    $0.topicID = lane.topic
+                    $0.partitions = [
+                        FetchRequest.Partition {
+                            $0.partition = lane.partition
+                            $0.fetchOffset = Int64(content.count)
+                            $0.partitionMaxBytes = 1 << 20
+                        }
+                    ]
+                }
+            ]
+        }
+        client.call(request, to: leader.id, timeout: .seconds(2)) { [weak self] result in
+            guard let self else { return }
+            if case .success(let response) = result, let answer = response.topics.first?.partitions.first,
+                answer.errorCode == .none
+            {
+                take(answer, lane)
+            } else {
+                retry { [weak self] in self?.readNext() }
+            }
+        }
+    }
+
+    private func take(_ answer: FetchResponse.Partition, _ lane: Lane) {
+        let fetched = FetchedValues(answer, from: Int64(content.count), lane: lane)
+        if let flaw = fetched.flaw { return world.fail(flaw) }
+        for (offset, value) in fetched.values {
+            history.read(value, from: lane, at: offset)
+            content.append(value)
+        }
+        if answer.highWatermark == Int64(content.count) {
+            history.check(lane, content: content)
+            content = []
+            open?.removeFirst()
+        } else if fetched.values.isEmpty {
+            return world.fail("\(lane): nothing at \(content.count), below the end \(answer.highWatermark)")
+        }
+        readNext()
+    }
+}

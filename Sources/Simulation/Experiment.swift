@@ -1,0 +1,104 @@
+import Basics
+import SegmentLog
+
+/// What came of one experiment.
+public struct ExperimentReport: Hashable, Sendable {
+    public var options: ExperimentOptions
+    /// Nil when everything held.
+    public var violation: String?
+    public var steps: UInt64
+    public var virtualTime: TimeSpan
+    /// Equal for equal runs.
+    public var traceHash: UInt64
+    public var faults: Int
+    public var elections: Int
+    public var blocksApplied: Int
+    public var sent: Int
+    public var acknowledged: Int
+    public var read: Int
+    public var calls: Int
+    public var failedCalls: Int
+
+    /// All that clients asked for.
+    public var operations: Int { calls }
+}
+
+/// One world from its start to its verdict: clients work while faults happen; then faults end, and within thirty
+/// seconds everything must be as it was promised; then the power fails everywhere, and it must still be so.
+///
+/// Owner: whoever runs it, on one thread.
+public final class Experiment {
+    /// How long a mended cluster may take to do what it promised.
+    public static let recoveryMax = TimeSpan.seconds(30)
+
+    public let options: ExperimentOptions
+    public let world: World
+    private let workload: Workload
+    private let nemesis: Nemesis
+    private let shards: ShardChecker
+    private let replicas: ReplicaChecker
+    private let auditor: Auditor
+
+    public init(_ options: ExperimentOptions) {
+        self.options = options
+        world = World(seed: options.seed, options: options.world)
+        workload = Workload(options.workload, in: world)
+        nemesis = Nemesis(options.faults, in: world)
+        shards = ShardChecker(world)
+        replicas = ReplicaChecker(world, shards: shards)
+        auditor = Auditor(client: world.makeClient(), history: workload.history)
+        world.scheduler.onStep = { [unowned self] life in shards.observe(life) }
+    }
+
+    public func run() -> ExperimentReport {
+        for broker in world.brokers { broker.start() }
+        workload.start()
+        nemesis.start()
+        world.run(for: options.duration)
+        nemesis.stop()
+        workload.finish()
+        verify()
+        for broker in world.brokers { broker.crash(losing: .everythingUnflushed) }
+        verify()
+        let report = report
+        world.end()
+        return report
+    }
+
+    private func verify() {
+        wait("every broker to have applied all there is") { replicas.hasConverged }
+        wait("every idempotent batch to be acknowledged", named: { workload.undecided.joined(separator: "; ") }) {
+            workload.undecided.isEmpty
+        }
+        auditor.produceEverywhere()
+        wait("a produce to every partition to be acknowledged", named: { auditor.missing }) { auditor.isDone }
+        auditor.readEverything()
+        wait("every partition to be read", named: { auditor.missing }) { auditor.isDone }
+        wait("every broker to have applied all there is") { replicas.hasConverged }
+        replicas.compareStates()
+        replicas.compareLogs()
+        wait("the logs to be read") { !replicas.isReading }
+        replicas.compareSegments()
+    }
+
+    /// Runs on until `condition` holds; a violation when that takes too long.
+    private func wait(_ what: String, named: () -> String = { "" }, until condition: () -> Bool) {
+        let end = world.scheduler.now + Self.recoveryMax
+        while world.violation == nil, !condition() {
+            guard world.scheduler.now < end else {
+                return world.fail("waited \(Self.recoveryMax) without faults in vain for \(what) \(named())")
+            }
+            world.run(for: .milliseconds(50))
+        }
+    }
+
+    private var report: ExperimentReport {
+        let statistics = workload.history.statistics
+        return ExperimentReport(
+            options: options, violation: world.violation, steps: world.scheduler.steps,
+            virtualTime: world.scheduler.now - .zero, traceHash: world.scheduler.traceHash, faults: nemesis.faults,
+            elections: shards.elections, blocksApplied: shards.applied.reduce(0) { $0 + $1.count },
+            sent: statistics.sent, acknowledged: statistics.acknowledged, read: statistics.read,
+            calls: statistics.calls, failedCalls: statistics.failedCalls)
+    }
+}

@@ -1,0 +1,165 @@
+import Basics
+import SegmentLog
+
+/// Brings faults into a world by seed, mends them after a while, and starts what has ended.
+///
+/// Owner: the `Experiment`.
+final class Nemesis {
+    private unowned let world: World
+    private let options: FaultOptions
+    private var random: RandomSource
+    private(set) var isStopped = false
+    private(set) var faults = 0
+
+    private static let inputOutputError: Int32 = 5
+    private static let noSpace: Int32 = 28
+
+    init(_ options: FaultOptions, in world: World) {
+        self.options = options
+        self.world = world
+        random = world.random.fork("faults")
+        world.onEnd = { [unowned self] id in ended(id) }
+    }
+
+    /// Faults begin when there has been time for an election, or for none in one world of four.
+    func start() {
+        if number(4) == 0 { return next() }
+        world.scheduler.after(.milliseconds(1_500)) { [weak self] in self?.next() }
+    }
+
+    /// No more faults; everything that was broken is mended and everything that is down starts.
+    func stop() {
+        isStopped = true
+        world.tell("all faults end")
+        world.network.healAll()
+        world.network.options = SimulatedNetwork.Options()
+        for broker in world.brokers {
+            broker.forgetPlannedFailures()
+            if broker.isRunning, broker.isHeldUp { broker.crash(losing: .nothing) }
+            if !broker.isRunning { start(broker) }
+        }
+    }
+
+    private func ended(_ id: NodeID) {
+        let delay = isStopped ? TimeSpan.milliseconds(50) : span(.seconds(4))
+        world.scheduler.after(delay) { [weak self] in
+            guard let self, !world.broker(id).isRunning else { return }
+            start(world.broker(id))
+        }
+    }
+
+    private func start(_ broker: SimulatedBroker) {
+        broker.start()
+        if let failure = broker.failure {
+            world.fail("broker \(broker.id) refuses to start: \(failure)")
+        }
+    }
+
+    // MARK: Draws
+
+    private func number(_ bound: Int) -> Int { Int(random.next() % UInt64(max(1, bound))) }
+
+    private func span(_ longest: TimeSpan) -> TimeSpan {
+        TimeSpan(nanoseconds: 1_000_000 + Int64(random.next() % UInt64(longest.nanoseconds)))
+    }
+
+    private func victim() -> SimulatedBroker { world.brokers[number(world.brokers.count)] }
+
+    private func loss() -> SimulatedFileSystem.Loss {
+        number(3) == 0 ? .everythingUnflushed : .random
+    }
+
+    /// Whether a majority works, or for once need not: what is held up for long would otherwise pile up.
+    private var mayHoldUpAnother: Bool {
+        let working = world.brokers.filter { $0.isRunning && !$0.isHeldUp }.count
+        return working > world.brokers.count / 2 + 1 || number(10) == 0
+    }
+
+    // MARK: Faults
+
+    private func next() {
+        guard !options.kinds.isEmpty else { return }
+        // A calm now and then: faults that never end show nothing but a cluster that is down.
+        let calm = number(6) == 0 ? TimeSpan.seconds(4) : .zero
+        world.scheduler.after(span(options.intervalMax) + calm) { [weak self] in
+            guard let self, !isStopped else { return }
+            faults += 1
+            bring(options.kinds[number(options.kinds.count)])
+            next()
+        }
+    }
+
+    private func bring(_ kind: FaultKind) {
+        let victim = victim()
+        world.tell("fault: \(kind.rawValue), broker \(victim.id)")
+        switch kind {
+        case .crash: victim.crash(losing: .nothing)
+        case .powerLoss:
+            if victim.isRunning { victim.losePower(afterCalls: number(8), losing: loss()) }
+        case .massPowerLoss:
+            let count = number(2) == 0 ? world.brokers.count : world.brokers.count / 2 + 1
+            for broker in shuffled().prefix(count) where broker.isRunning {
+                broker.losePower(afterCalls: number(4), losing: loss())
+            }
+        case .pause where mayHoldUpAnother:
+            victim.pause(for: number(8) == 0 ? span(.seconds(60)) : span(options.durationMax))
+        case .diskStall where mayHoldUpAnother: victim.stallDisk(for: span(.seconds(8)))
+        case .pause, .diskStall: break
+        case .writeError: fail(victim, .write, Self.inputOutputError)
+        case .flushError: fail(victim, .flush, Self.inputOutputError)
+        case .diskFull: fail(victim, number(2) == 0 ? .write : .allocate, Self.noSpace)
+        case .partition, .oneWayCut, .bridge: cut(kind)
+        case .slowNetwork: slowDown()
+        case .connectionReset: resetConnections(of: victim)
+        case .clockJump: world.setWallClock(of: victim.id, ahead: Milliseconds(number(1_200_000) - 600_000))
+        }
+    }
+
+    private func fail(_ broker: SimulatedBroker, _ operation: StorageOperation, _ errno: Int32) {
+        if broker.isRunning { broker.files.failNext(operation, errno: errno) }
+    }
+
+    private func shuffled() -> [SimulatedBroker] { world.brokers.shuffled(using: &random) }
+
+    private func cut(_ kind: FaultKind) {
+        let order = shuffled().map { Endpoint.broker($0.id) }
+        var paths: [(Endpoint, Endpoint)] = []
+        switch kind {
+        case .partition:
+            let size = 1 + number(order.count - 1)
+            for one in order.prefix(size) {
+                for other in order.dropFirst(size) { paths += [(one, other), (other, one)] }
+            }
+        case .oneWayCut:
+            paths = order.dropFirst(1 + number(order.count - 1)).map { (order[0], $0) }
+        default:
+            paths = [(order[0], order[1]), (order[1], order[0])]
+        }
+        if number(3) == 0 {
+            for client in world.clients where number(2) == 0 { paths.append((.client(client.number), order[0])) }
+        }
+        for (from, to) in paths { world.network.setCut(from: from, to: to, true) }
+        world.scheduler.after(span(options.durationMax)) { [world] in
+            for (from, to) in paths { world.network.setCut(from: from, to: to, false) }
+        }
+    }
+
+    private func slowDown() {
+        world.network.options.delayMax = span(.milliseconds(300))
+        world.network.options.stallOneIn = UInt64(5 + number(50))
+        world.scheduler.after(span(options.durationMax)) { [weak self] in
+            guard let self, !isStopped else { return }
+            world.network.options.delayMax = world.options.network.delayMax
+            world.network.options.stallOneIn = world.options.network.stallOneIn
+        }
+    }
+
+    private func resetConnections(of broker: SimulatedBroker) {
+        for other in world.brokers where other.id != broker.id && number(2) == 0 {
+            world.network.reset(.broker(broker.id), .broker(other.id))
+        }
+        for client in world.clients where number(2) == 0 {
+            world.network.reset(.broker(broker.id), .client(client.number))
+        }
+    }
+}

@@ -1,0 +1,166 @@
+import Basics
+import KafkaWire
+
+/// All that clients did and saw, and whether it can have been so.
+///
+/// Owner: the world's `Workload`. Grows with the operations of one world, which end with it.
+final class History {
+    /// One record sent, and what is known of it.
+    struct Write {
+        let lane: Lane
+        let producer: Int
+        /// Counts what this producer sent to this lane.
+        let order: Int
+        /// Whether the lane keeps the producer's order whatever happens: an idempotent producer's does.
+        let isOrdered: Bool
+        let timestamp: Milliseconds
+        let invoked: Instant
+        var acknowledged: Instant?
+        /// Where it stands: told by the acknowledgement, or seen by a consumer.
+        var offset: Int64?
+    }
+
+    /// A question "which is the first record of this time or later?", and its answer.
+    struct TimeQuery {
+        let lane: Lane
+        let timestamp: Milliseconds
+        /// Nil: there is none.
+        let offset: Int64?
+        /// All below this was committed when the question was asked.
+        let knownEnd: Int64
+    }
+
+    struct Statistics: Hashable, Sendable {
+        public var sent = 0
+        public var acknowledged = 0
+        public var read = 0
+        public var calls = 0
+        public var failedCalls = 0
+        public var topicsCreated = 0
+        public var topicsDeleted = 0
+    }
+
+    private unowned let world: World
+    private(set) var writes: [Value: Write] = [:]
+    /// What stands at each offset, as far as anybody was told.
+    private(set) var known: [Lane: [Int64: Value]] = [:]
+    private(set) var timeQueries: [TimeQuery] = []
+    /// Topics whose deletion was asked for: nothing is promised about them any more.
+    private(set) var deleted: Set<TopicID> = []
+    var statistics = Statistics()
+    private var lastValue: UInt64 = 0
+
+    init(in world: World) { self.world = world }
+
+    // MARK: What happens
+
+    func invoke(
+        _ lane: Lane, producer: Int, order: Int, isOrdered: Bool, timestamp: Milliseconds
+    ) -> Value {
+        lastValue += 1
+        statistics.sent += 1
+        let value = Value(number: lastValue)
+        writes[value] = Write(
+            lane: lane, producer: producer, order: order, isOrdered: isOrdered, timestamp: timestamp,
+            invoked: world.scheduler.now)
+        return value
+    }
+
+    func acknowledge(_ value: Value, at offset: Int64) {
+        statistics.acknowledged += 1
+        writes[value]?.acknowledged = world.scheduler.now
+        learn(value, at: offset, how: "acknowledged")
+    }
+
+    func read(_ value: Value, from lane: Lane, at offset: Int64) {
+        statistics.read += 1
+        guard let write = writes[value] else {
+            return world.fail("\(lane) offset \(offset): \(value) was read but never sent")
+        }
+        guard write.lane == lane else {
+            return world.fail("\(lane) offset \(offset): \(value) was read but sent to \(write.lane)")
+        }
+        learn(value, at: offset, how: "read")
+    }
+
+    func answered(_ query: TimeQuery) { timeQueries.append(query) }
+
+    func delete(_ topic: TopicID) { deleted.insert(topic) }
+
+    func isDeleted(_ lane: Lane) -> Bool { deleted.contains(lane.topic) }
+
+    private func learn(_ value: Value, at offset: Int64, how: String) {
+        guard let write = writes[value] else { return }
+        if let other = known[write.lane]?[offset], other != value {
+            return world.fail("\(write.lane) offset \(offset): \(value) \(how), where \(other) stands")
+        }
+        if let other = write.offset, other != offset {
+            return world.fail("\(write.lane): \(value) \(how) at offset \(offset) and at \(other): a duplicate")
+        }
+        known[write.lane, default: [:]][offset] = value
+        writes[value]?.offset = offset
+    }
+
+    /// One past the highest offset that anybody was told of.
+    func knownEnd(of lane: Lane) -> Int64 { (known[lane]?.keys.max() ?? -1) + 1 }
+
+    // MARK: The end
+
+    /// Compares the whole content of a lane, read after all faults, with what clients were told.
+    func check(_ lane: Lane, content: [Value]) {
+        for (offset, value) in (known[lane] ?? [:]).sorted(by: { $0.key < $1.key }) {
+            guard offset < content.count else {
+                return world.fail("\(lane) offset \(offset): \(value) is lost; the lane ends at \(content.count)")
+            }
+            guard content[Int(offset)] == value else {
+                return world.fail("\(lane) offset \(offset): \(value) became \(content[Int(offset)])")
+            }
+        }
+        checkOrder(lane, content)
+        checkRealTime(lane, content)
+        for query in timeQueries where query.lane == lane { check(query, content) }
+    }
+
+    private func checkOrder(_ lane: Lane, _ content: [Value]) {
+        var newest: [Int: Int] = [:]
+        for (offset, value) in content.enumerated() {
+            guard let write = writes[value], write.isOrdered else { continue }
+            let expected = newest[write.producer].map { $0 + 1 } ?? 0
+            guard write.order == expected else {
+                return world.fail(
+                    "\(lane) offset \(offset): producer \(write.producer)'s record \(write.order) stands where "
+                        + "its record \(expected) belongs")
+            }
+            newest[write.producer] = write.order
+        }
+    }
+
+    /// What was acknowledged before another record was sent stands before it.
+    private func checkRealTime(_ lane: Lane, _ content: [Value]) {
+        var firstAcknowledgement = Instant.distantFuture
+        for (offset, value) in content.enumerated().reversed() {
+            guard let write = writes[value] else { continue }
+            if write.invoked > firstAcknowledgement {
+                return world.fail(
+                    "\(lane) offset \(offset): \(value) was sent after a later record had been acknowledged")
+            }
+            firstAcknowledgement = min(firstAcknowledgement, write.acknowledged ?? .distantFuture)
+        }
+    }
+
+    private func check(_ query: TimeQuery, _ content: [Value]) {
+        let end = min(Int(query.offset ?? query.knownEnd), content.count)
+        for value in content.prefix(end) {
+            guard let write = writes[value], write.timestamp >= query.timestamp else { continue }
+            return world.fail(
+                "\(query.lane): \(query.offset.map { "offset \($0)" } ?? "none") was given as the first record since "
+                    + "\(query.timestamp), but \(value) is older by offset and new enough")
+        }
+        guard let offset = query.offset, Int(offset) < content.count, let write = writes[content[Int(offset)]] else {
+            return
+        }
+        if write.timestamp < query.timestamp {
+            world.fail("\(query.lane) offset \(offset) is too old for a question for \(query.timestamp)")
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import Basics
+
+/// The clients of one world.
+///
+/// Owner: the `Experiment`.
+final class Workload {
+    let history: History
+    private let producers: [ProducerActor]
+    private let consumers: [ConsumerActor]
+    private let administrator: AdministratorActor
+
+    init(_ options: WorkloadOptions, in world: World) {
+        let history = History(in: world)
+        self.history = history
+        let acks: [Int16] = [-1, 1, 0]
+        let kinds = (0..<options.idempotentProducers).map { _ in ProducerActor.Kind.idempotent }
+            + (0..<options.plainProducers).map { .plain(acks: acks[$0 % 3]) }
+        administrator = AdministratorActor(client: world.makeClient(), history: history, options: options)
+        producers = kinds.enumerated().map { number, kind in
+            ProducerActor(number, kind: kind, client: world.makeClient(), history: history, options: options)
+        }
+        consumers = (0..<options.consumers).map {
+            ConsumerActor($0, client: world.makeClient(), history: history)
+        }
+    }
+
+    func start() {
+        administrator.start()
+        for producer in producers { producer.start() }
+        for consumer in consumers { consumer.start() }
+    }
+
+    /// Nothing new is asked for; what must be acknowledged is seen through.
+    func finish() {
+        administrator.finish()
+        for producer in producers { producer.finish() }
+        for consumer in consumers { consumer.finish() }
+    }
+
+    /// What must be acknowledged in the end and is not yet.
+    var undecided: [String] { producers.flatMap(\.undecided) }
+}

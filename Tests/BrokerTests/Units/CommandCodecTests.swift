@@ -1,0 +1,87 @@
+import Basics
+import KafkaWire
+import NIOCore
+import Testing
+
+@testable import Broker
+
+@Suite struct CommandCodecTests {
+    private static let id = TopicID(high: 0x0102_0304_0506_0708, low: 0x1112_1314_1516_1718)
+    private static let idBytes = "0807060504030201 1817161514131211"
+
+    /// Every kind of command with the bytes it must have for ever: they are in the logs of running clusters.
+    static let golden: [(command: Command, bytes: String)] = [
+        (
+            .produce(
+                ProduceCommand(
+                    partition: PartitionKey(TopicNumber(0x0A0B_0C0D), 0x0102_0304), recordCount: 3,
+                    maxTimestamp: 0x0102_0304_0506_0708, producerID: 0x2122_2324_2526_2728, producerEpoch: 0x3132,
+                    baseSequence: 0x4142_4344, proposedAt: 0x5152_5354_5556_5758)),
+            "01 04030201 0D0C0B0A 03000000 0807060504030201 2827262524232221 3231 44434241 5857565554535251"
+        ),
+        (
+            .createTopic(
+                CreateTopicCommand(
+                    name: "tö", id: id, partitionCount: 5, replicationFactor: 3,
+                    configs: [.init(name: "a", value: "bc"), .init(name: "d", value: "")])),
+            "02 0300 74C3B6 \(idBytes) 05000000 0300 0200 0100 61 0200 6263 0100 64 0000"
+        ),
+        (.deleteTopic(id), "03 \(idBytes)"),
+        (.createPartitions(id, count: 0x0102_0304), "04 \(idBytes) 04030201"),
+        (.allocateProducerID, "05"),
+        (
+            .registerBroker(BrokerRegistration(id: NodeID(7), host: "h", port: 9_092)),
+            "06 07000000 0100 68 84230000 00"
+        ),
+        (
+            .registerBroker(BrokerRegistration(id: NodeID(7), host: "h", port: 9_092, rack: "r1")),
+            "06 07000000 0100 68 84230000 01 0200 7231"
+        ),
+        (.initializeCluster(id: "abc"), "07 0300 616263"),
+        (.forgetTopic(TopicNumber(0x0102_0304)), "08 04030201"),
+    ]
+
+    private static func bytes(_ hex: String) -> ByteBuffer {
+        let digits = Array(hex.utf8.filter { $0 != UInt8(ascii: " ") })
+        return ByteBuffer(
+            bytes: stride(from: 0, to: digits.count, by: 2).map { position in
+                UInt8(String(decoding: digits[position..<position + 2], as: UTF8.self), radix: 16) ?? 0
+            })
+    }
+
+    @Test(arguments: golden.indices) func `commands have the bytes that logs of running clusters have`(index: Int) throws {
+        let (command, hex) = Self.golden[index]
+        #expect(command.encoded() == Self.bytes(hex))
+        #expect(try Command.decode(Self.bytes(hex)) == command)
+    }
+
+    @Test func `a produce head has the length that is reserved for it`() {
+        #expect(Self.golden[0].command.encoded().readableBytes == Command.produceHeadBytes)
+    }
+
+    @Test(arguments: golden.indices) func `a command that is cut off anywhere is truncated`(index: Int) {
+        let whole = Self.bytes(Self.golden[index].bytes)
+        for length in 0..<whole.readableBytes {
+            let cut = whole.getSlice(at: 0, length: length) ?? ByteBuffer()
+            #expect(throws: CommandError.truncated) { try Command.decode(cut) }
+        }
+    }
+
+    @Test(arguments: [0, 9, 255] as [UInt8]) func `an unknown kind is named`(kind: UInt8) {
+        #expect(throws: CommandError.unknownKind(kind)) { try Command.decode(ByteBuffer(bytes: [kind, 1, 2, 3])) }
+    }
+
+    @Test(arguments: 0..<50 as Range<UInt64>) func `no bytes at all trap the decoder`(seed: UInt64) throws {
+        var random = RandomSource(seed: seed)
+        var decoded = 0
+        for _ in 0..<200 {
+            var bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            if !bytes.isEmpty { bytes[0] = UInt8.random(in: 0...9, using: &random) }
+            // What decodes is a command like any other: encoding it again gives a command that is equal.
+            guard let command = try? Command.decode(ByteBuffer(bytes: bytes)) else { continue }
+            decoded += 1
+            #expect(try Command.decode(command.encoded()) == command)
+        }
+        #expect(decoded > 0)
+    }
+}

@@ -1,0 +1,62 @@
+import Basics
+import Testing
+
+@testable import Broker
+
+@Suite struct TopicConfigTests {
+    @Test func `every key has a valid default, a unique name and a text, and they are sorted`() {
+        for key in TopicConfig.keys {
+            #expect(TopicConfig.reasonToRefuse(key.name, key.defaultValue) == nil, "\(key.name)")
+            #expect(!key.documentation.isEmpty)
+        }
+        let names = TopicConfig.keys.map(\.name)
+        #expect(names == Set(names).sorted())
+    }
+
+    @Test func `what has an effect is parsed`() {
+        let config = TopicConfig([
+            .init(name: "max.message.bytes", value: "123"), .init(name: "message.timestamp.type", value: "LogAppendTime"),
+            .init(name: "message.timestamp.after.max.ms", value: "5"),
+            .init(name: "message.timestamp.before.max.ms", value: "6"),
+        ])
+        #expect(config.batchBytesMax == 123)
+        #expect(config.usesLogAppendTime)
+        #expect(config.timestampAfterMax == 5)
+        #expect(config.timestampBeforeMax == 6)
+    }
+
+    @Test func `the parsed defaults are those of the table`() {
+        let config = TopicConfig([])
+        func value(_ name: String) -> String? { TopicConfig.keys.first { $0.name == name }?.defaultValue }
+        #expect("\(config.batchBytesMax)" == value("max.message.bytes"))
+        #expect((config.usesLogAppendTime ? "LogAppendTime" : "CreateTime") == value("message.timestamp.type"))
+        #expect("\(config.timestampAfterMax)" == value("message.timestamp.after.max.ms"))
+        #expect("\(config.timestampBeforeMax)" == value("message.timestamp.before.max.ms"))
+    }
+
+    @Test func `every key is described with its source`() {
+        let described = TopicConfig([.init(name: "retention.ms", value: "9")]).described
+        #expect(described.count == TopicConfig.keys.count)
+        for entry in described {
+            let isSet = entry.key.name == "retention.ms"
+            #expect(entry.value == (isSet ? "9" : entry.key.defaultValue))
+            #expect(entry.source == (isSet ? TopicConfig.Source.dynamicTopic : TopicConfig.Source.defaultValue))
+        }
+    }
+
+    @Test(arguments: [
+        ("retention.ms", "-1"), ("retention.ms", "9223372036854775807"), ("preallocate", "true"),
+        ("min.cleanable.dirty.ratio", "0"), ("min.cleanable.dirty.ratio", "1.0"), ("cleanup.policy", "delete"),
+        ("max.message.bytes", "104857600"),
+    ]) func `values within the limits are taken`(name: String, value: String) {
+        #expect(TopicConfig.reasonToRefuse(name, value) == nil)
+    }
+
+    @Test(arguments: [
+        ("retention.ms", "-2"), ("retention.ms", "9223372036854775808"), ("preallocate", "TRUE"),
+        ("min.cleanable.dirty.ratio", "-0.1"), ("cleanup.policy", "delete,compact"), ("max.message.bytes", "104857601"),
+        ("segment.bytes", "13"), ("retention.ms", ""), ("retention.ms", "1 "), ("unclean.leader.election.enable", "true"),
+    ]) func `values beyond them are refused with the key's name`(name: String, value: String) {
+        #expect(TopicConfig.reasonToRefuse(name, value)?.contains(name) == true)
+    }
+}

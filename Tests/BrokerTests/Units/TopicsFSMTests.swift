@@ -1,0 +1,97 @@
+import Basics
+import KafkaWire
+import NIOCore
+import Raft
+import SegmentLog
+import Testing
+
+@testable import Broker
+
+@Suite struct TopicsFSMTests {
+    private static func create(_ name: String, id: UInt64) -> Command {
+        .createTopic(
+            CreateTopicCommand(
+                name: name, id: TopicID(high: 0, low: id), partitionCount: 4, replicationFactor: 1, configs: []))
+    }
+
+    @Test func `a batch for a topic that is not there is refused in the metadata shard`() {
+        let machine = TopicsFSM(shard: .metadata)
+        var log = CommandLog()
+        let produce = Command.produce(.sample(PartitionKey(TopicNumber(1), 0)))
+        #expect(log.apply(produce, to: machine) == .refused(.unknownTopicOrPartition))
+        #expect(log.apply(Self.create("t", id: 1), to: machine) == .topic(TopicNumber(1)))
+        #expect(log.apply(produce, to: machine) == .appended(baseOffset: .zero, logStart: .zero))
+        #expect(log.apply(.deleteTopic(TopicID(high: 0, low: 1)), to: machine) == .topic(TopicNumber(1)))
+        #expect(log.apply(produce, to: machine) == .refused(.unknownTopicOrPartition))
+        #expect(machine.topicNumbers.isEmpty)
+        #expect(machine.takeDeleted() == [TopicNumber(1)])
+        #expect(machine.takeDeleted().isEmpty)
+    }
+
+    @Test func `entries of Raft's own get an answer and no place in a partition`() {
+        let machine = TopicsFSM(shard: ShardID(1))
+        let key = PartitionKey(TopicNumber(1), 0)
+        let head = Command.produce(.sample(key)).encoded()
+        let entries = [
+            Entry(type: .noop, payload: ByteBuffer()), Entry(head: head, payload: ByteBuffer(string: "x")),
+            Entry(type: .barrier, payload: ByteBuffer()), Entry(head: head, payload: ByteBuffer(string: "y")),
+        ]
+        let block = BlockEncoder().encode(entries, shard: ShardID(1), compression: .off)
+            .stamp(base: LogIndex(1), term: Term(1), segment: LogIndex(1))
+        var responses: [CommandResult] = []
+        machine.apply(CommittedBlock(term: Term(1), entries: block.entries, payload: nil), responses: &responses)
+        #expect(responses == [
+            .none, .appended(baseOffset: .zero, logStart: .zero), .none,
+            .appended(baseOffset: Offset(1), logStart: .zero),
+        ])
+    }
+
+    @Test func `the partitions that got batches are told once for each batch`() {
+        let machine = TopicsFSM(shard: ShardID(1))
+        var log = CommandLog()
+        let keys = (0..<2).map { PartitionKey(TopicNumber(1), Int32($0)) }
+        _ = log.apply(
+            [(.produce(.sample(keys[0])), 10), (.produce(.sample(keys[1])), 20), (.produce(.sample(keys[0])), 30)],
+            to: machine)
+        var touched: [String] = []
+        machine.takeTouched { key, bytes in touched.append("\(key) \(bytes)") }
+        #expect(touched == ["1/0 10", "1/1 20", "1/0 30"])
+        machine.takeTouched { _, _ in Issue.record("told twice") }
+    }
+
+    @Test(arguments: 0..<10 as Range<UInt64>) func `the same log cut into other blocks gives the same state`(seed: UInt64) {
+        var random = RandomSource(seed: seed)
+        let commands: [(Command, payloadBytes: Int)] = (0..<300).map { number in
+            let key = PartitionKey(TopicNumber(UInt32.random(in: 1...2, using: &random)), Int32.random(in: 0...2, using: &random))
+            if Int.random(in: 0..<100, using: &random) == 0 { return (.forgetTopic(TopicNumber(3)), 0) }
+            let producer = ByteBuffer.Producer(id: Int64.random(in: 0...2, using: &random), sequence: Int32.random(in: 0...5, using: &random))
+            return (
+                .produce(.sample(key, count: 1, maxTimestamp: Int64(number), producer: producer, at: Int64(number))),
+                Int.random(in: 1...10_000, using: &random)
+            )
+        }
+        func run(_ cut: (inout RandomSource) -> Int) -> (TopicsFSM, [CommandResult]) {
+            let machine = TopicsFSM(shard: ShardID(1))
+            var log = CommandLog()
+            var results: [CommandResult] = []
+            var rest = commands[...]
+            while !rest.isEmpty {
+                let block = rest.prefix(cut(&random))
+                rest = rest.dropFirst(block.count)
+                results += log.apply(Array(block), to: machine)
+            }
+            return (machine, results)
+        }
+        let one = run { _ in 1 }, other = run { Int.random(in: 1...20, using: &$0) }
+        #expect(one.1 == other.1)
+        for topic: UInt32 in 1...2 {
+            for partition: Int32 in 0...2 {
+                let key = PartitionKey(TopicNumber(topic), partition)
+                let a = one.0.state(of: key), b = other.0.state(of: key)
+                #expect(a?.nextOffset == b?.nextOffset)
+                #expect(a?.index.runs == b?.index.runs)
+                #expect(a?.producers == b?.producers)
+            }
+        }
+    }
+}
