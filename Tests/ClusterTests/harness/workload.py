@@ -22,7 +22,7 @@ class NumberedWriter:
         self.acknowledged = {partition: [] for partition in range(partitions)}
         self.failures = []
         # An endless time-out: whatever happens to the brokers, the client must get every record through.
-        self._noise = random.Random(1).randbytes(100_000)
+        self._noise = random.Random(1).randbytes(8_000_000)
         self._padding = padding
         self._producer = ConfluentClient().producer(
             bootstrap, enable_idempotence=True, message_timeout_ms=0, linger_ms=1, batch_num_messages=100,
@@ -56,7 +56,7 @@ class NumberedWriter:
             self._producer.poll(0.001 if len(self._producer) < 500 else 0.02)
 
     def _value(self, number):
-        start = number * 7 % (len(self._noise) - self._padding)
+        start = number * self._padding % (len(self._noise) - self._padding)
         return b"%d:" % number + self._noise[start:start + self._padding]
 
     @property
