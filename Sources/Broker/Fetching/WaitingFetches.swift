@@ -19,6 +19,6 @@ struct WaitingFetches {
     /// The fetches that wait for this partition.
     func tasks(for key: PartitionKey) -> [FetchTask] { waiting[key] ?? [] }
 
-    /// Every fetch that waits for any partition of the shard.
-    var all: [FetchTask] { waiting.values.flatMap { $0 } }
+    /// Every fetch that waits for any partition of the shard, in an order that follows from the requests alone.
+    var all: [FetchTask] { waiting.sorted { $0.key.rawValue < $1.key.rawValue }.flatMap(\.value) }
 }
