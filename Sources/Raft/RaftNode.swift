@@ -113,6 +113,9 @@ public final class RaftNode<Machine: FSM> {
         log.onFlushed = nil
         log.onFailure = nil
         failWaiting(inflight: .shutdown, pending: .shutdown)
+        let unverified = verifications.sorted { $0.key < $1.key }
+        verifications = [:]
+        for (_, completion) in unverified { completion(.failure(.shutdown)) }
     }
 
     // MARK: What is known

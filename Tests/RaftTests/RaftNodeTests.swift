@@ -181,6 +181,25 @@ import Testing
 
     // MARK: Ends
 
+    @Test func `a shutdown answers everybody who waits`() throws {
+        let group = try group()
+        let leader = try group.electedLeader()
+        group.setConnected(leader.id, false)
+        let inFlight = leader.propose("a")
+        group.settle()
+        let pending = leader.propose("b")
+        var verification: Result<Void, RaftError>?
+        leader.verifyLeader { verification = $0 }
+        leader.shutdown()
+        #expect(inFlight.error == .shutdown)
+        #expect(pending.error == .shutdown)
+        #expect(throws: RaftError.shutdown) { try verification?.get() }
+        #expect(verification != nil)
+        #expect(leader.propose("c").error == .shutdown)
+        var late: Result<Void, RaftError>?
+        leader.verifyLeader { late = $0 }
+        #expect(throws: RaftError.shutdown) { try late?.get() }
+    }
 
     @Test func `what a peer says after the shutdown is not heard`() throws {
         let group = try group()
