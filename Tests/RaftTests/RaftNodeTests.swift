@@ -274,7 +274,38 @@ import Testing
 
     // MARK: Peers
 
+    @Test func `blocks of another shard are not taken, and harm nobody`() throws {
+        let group = try group()
+        let leader = try group.electedLeader()
+        let follower = group.node(try #require(group.ids.first { $0 != leader.id }))
+        group.run(200)
+        let block = BlockEncoder().encode([Entry(payload: ByteBuffer(string: "x"))], shard: ShardID(7), compression: .off)
+            .stamp(base: follower.lastIndex.next, term: leader.status.term, segment: LogIndex(1))
+        let request = AppendRequest(
+            term: leader.status.term, epoch: 1 << 40, previousIndex: follower.lastIndex,
+            previousTerm: follower.term(at: follower.lastIndex) ?? .zero, commit: follower.lastIndex.next, round: 0,
+            blocks: [block.info])
+        let last = follower.lastIndex
+        follower.receive(
+            PeerMessage(shard: .metadata, message: .appendRequest(request), blocks: [block]), from: leader.id)
+        #expect(follower.lastIndex == last)
+        group.run(100)
+        #expect(follower.machine.texts.isEmpty)
+    }
 
+    @Test func `a message whose blocks are not those it names is not taken`() throws {
+        let group = try group()
+        let leader = try group.electedLeader()
+        let follower = group.node(try #require(group.ids.first { $0 != leader.id }))
+        group.run(200)
+        let info = BlockInfo(base: follower.lastIndex.next, count: 1, term: leader.status.term, bytes: 100)
+        let request = AppendRequest(
+            term: leader.status.term, epoch: 1 << 40, previousIndex: follower.lastIndex,
+            previousTerm: follower.term(at: follower.lastIndex) ?? .zero, commit: .zero, round: 0, blocks: [info])
+        let last = follower.lastIndex
+        follower.receive(PeerMessage(shard: .metadata, message: .appendRequest(request)), from: leader.id)
+        #expect(follower.lastIndex == last)
+    }
 
     @Test func `a stranger is not heard`() throws {
         let group = try group()
