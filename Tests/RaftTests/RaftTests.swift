@@ -88,13 +88,50 @@ import Testing
         #expect(await raft.read { $0.machine.applied.count } == 10)
     }
 
+    @Test func `three nodes on one loop elect a leader, replicate and go on without it`() async throws {
+        let cluster = try await Cluster(3)
+        let leader = try await cluster.leader()
+        #expect(await leader.raft.status.leader == leader.id)
+        let applied = leader.raft.apply(ByteBuffer(string: "a"))
+        await cluster.loop.advanceTime(by: .milliseconds(200))
+        #expect(try await applied.value.response == 0)
+        for raft in cluster.nodes.values { #expect(await raft.read { $0.machine.texts } == ["a"]) }
+        cluster.network.setConnected(leader.id, false)
+        let successor = try await cluster.leader(besides: leader.id)
+        let second = successor.raft.apply(ByteBuffer(string: "b"))
+        await cluster.loop.advanceTime(by: .milliseconds(200))
+        #expect(try await second.value.response == 1)
+        cluster.network.setConnected(leader.id, true)
+        await cluster.loop.advanceTime(by: .seconds(2))
+        #expect(await leader.raft.read { $0.machine.texts } == ["a", "b"])
+    }
 
+    @Test func `a follower's errors reach the task that asked`() async throws {
+        let cluster = try await Cluster(3)
+        let leader = try await cluster.leader()
+        await cluster.loop.advanceTime(by: .milliseconds(200))
+        let follower = try #require(cluster.nodes.first { $0.key != leader.id }?.value)
+        await #expect(throws: RaftError.notLeader(leader: leader.id)) { try await follower.apply(ByteBuffer()).value }
+        await #expect(throws: RaftError.notLeader(leader: leader.id)) { try await follower.verifyLeader() }
+    }
 
     @Test func `a leader alone verifies itself`() async throws {
         let cluster = try await Cluster(1)
         try await cluster.leader().raft.verifyLeader()
     }
 
+    @Test func `a shutdown fails what waits and what comes later`() async throws {
+        let cluster = try await Cluster(3)
+        let leader = try await cluster.leader()
+        cluster.network.setConnected(leader.id, false)
+        let waiting = leader.raft.apply(ByteBuffer(string: "a"))
+        let verification = Task { try await leader.raft.verifyLeader() }
+        await leader.raft.shutdown()
+        await #expect(throws: RaftError.shutdown) { try await waiting.value }
+        await #expect(throws: RaftError.shutdown) { try await verification.value }
+        await #expect(throws: RaftError.shutdown) { try await leader.raft.apply(ByteBuffer()).value }
+        await #expect(throws: RaftError.shutdown) { try await leader.raft.barrier().value }
+    }
 
     @Test func `what cannot be assembled is thrown to whoever starts it`() async throws {
         struct Refused: Error {}
