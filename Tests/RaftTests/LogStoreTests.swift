@@ -36,6 +36,15 @@ import Testing
         }
     }
 
+    @Test func `a gap is refused and nothing of it kept`() throws {
+        let store = try store(1...3)
+        #expect(throws: LogStoreError.gap(expected: LogIndex(4), found: LogIndex(5))) { try store.storeLog(logs(5...5)[0]) }
+        #expect(throws: LogStoreError.gap(expected: LogIndex(4), found: LogIndex(3))) { try store.storeLog(logs(3...3)[0]) }
+        #expect(throws: LogStoreError.gap(expected: LogIndex(5), found: LogIndex(6))) {
+            try store.storeLogs(logs(4...4) + logs(6...6))
+        }
+        #expect(bounds(store) == [1, 3])
+    }
 
     @Test func `a range is deleted with both its ends, from the front or from the back`() throws {
         let front = try store(1...9)
