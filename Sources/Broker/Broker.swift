@@ -101,6 +101,19 @@ public final class Broker {
     /// The cluster's topics and brokers, as far as this broker has applied them.
     public var metadata: ClusterMetadata { metadataShard.machine.metadata }
 
+    /// Whether what is not in `metadata` does not exist. Right after its start a broker does not know yet what there
+    /// is, and clients that are told that their topic is unknown give it up.
+    var knowsAllTopics: Bool { metadataShard.node.hasCaughtUp }
+
+    /// What to answer for a partition that is not there.
+    ///
+    /// - Parameter topic: its topic, if that is known.
+    func reasonForNoPartition(of topic: Topic?, askedByID: Bool = false) -> ErrorCode {
+        if topic != nil { return .unknownTopicOrPartition }
+        guard knowsAllTopics else { return .notLeaderOrFollower }
+        return askedByID ? .unknownTopicID : .unknownTopicOrPartition
+    }
+
     func shard(of key: PartitionKey) -> Shard { shards[Int(key.shard(of: shards.count).rawValue)] }
 
     private func applied(_ shard: Shard) {

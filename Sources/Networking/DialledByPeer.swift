@@ -17,6 +17,9 @@ final class DialledByPeer: PeerFrameReceiver {
         self.shardCount = shardCount
     }
 
+    /// Who has not said who it is gets no more memory than that takes.
+    var frameBytesMax: Int { peer == nil ? PeerFrameCodec.helloBytesMax : PeerFrameCodec.frameBytesMax }
+
     func receive(_ frame: PeerFrame, on channel: any Channel) throws {
         switch (frame, peer) {
         case (.hello(let hello), nil):

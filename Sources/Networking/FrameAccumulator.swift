@@ -13,7 +13,8 @@ struct FrameAccumulator {
         case invalid(length: Int)
     }
 
-    private let frameBytesMax: Int
+    /// Longest frame accepted, without its length. May change between frames.
+    var frameBytesMax: Int
     private let endianness: Endianness
     private var buffer = ByteBuffer()
 

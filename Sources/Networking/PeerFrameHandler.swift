@@ -9,7 +9,7 @@ import NIOCore
 final class PeerFrameHandler<Receiver: PeerFrameReceiver>: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private var frames = FrameAccumulator(frameBytesMax: PeerFrameCodec.frameBytesMax, endianness: .little)
+    private var frames = FrameAccumulator(frameBytesMax: 0, endianness: .little)
     private let receiver: Receiver
     private let logger: Logger
 
@@ -21,6 +21,7 @@ final class PeerFrameHandler<Receiver: PeerFrameReceiver>: ChannelInboundHandler
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         frames.append(unwrapInboundIn(data))
         while context.channel.isActive {
+            frames.frameBytesMax = receiver.frameBytesMax
             switch frames.next() {
             case .needMore:
                 return
@@ -56,6 +57,8 @@ final class PeerFrameHandler<Receiver: PeerFrameReceiver>: ChannelInboundHandler
 
 /// What the frames of a peer connection are handed to.
 protocol PeerFrameReceiver {
+    /// Longest frame that the other side may send now, without its length.
+    var frameBytesMax: Int { get }
     /// - Throws: the reason to close the connection.
     func receive(_ frame: PeerFrame, on channel: any Channel) throws
     func connectionClosed()

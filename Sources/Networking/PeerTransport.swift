@@ -23,6 +23,7 @@ final class PeerTransport: Transport, RequestForwarding {
     private struct DialledPeer: PeerFrameReceiver {
         let transport: PeerTransport
         let peer: Peer
+        let frameBytesMax = PeerFrameCodec.frameBytesMax
 
         func receive(_ frame: PeerFrame, on channel: any Channel) throws {
             guard case .forwarded(let id, let response) = frame else { throw PeerRefusal.outOfOrder }

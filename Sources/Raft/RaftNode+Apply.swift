@@ -21,9 +21,15 @@ extension RaftNode {
             apply(committed(block))
         }
         guard appliedIndex > before else { return }
+        noteCatchingUp()
         onApplied?()
         // What was held back by the bound on uncommitted bytes may go on.
         if !pending.isEmpty { scheduleDrain() }
+    }
+
+    private func noteCatchingUp() {
+        guard !hasCaughtUp, appliedIndex == core.commitIndex else { return }
+        hasCaughtUp = core.term(at: appliedIndex) == core.status.term
     }
 
     private func committed(_ block: Block) -> CommittedBlock {
@@ -76,6 +82,7 @@ extension RaftNode {
         switch result {
         case .success(let blocks):
             for block in blocks where block.last <= core.commitIndex { apply(block) }
+            noteCatchingUp()
             onApplied?()
             applyCommitted()
         case .failure(let error):

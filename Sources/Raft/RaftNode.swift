@@ -63,6 +63,10 @@ public final class RaftNode<Machine: FSM> {
 
     // Applying.
     public internal(set) var appliedIndex: LogIndex = .zero
+    /// Whether this node has once applied all that it knew to be committed, up to an entry of the current leader.
+    /// Before that the state machine may lack what was acknowledged long ago: a node that starts cannot know what of
+    /// its log is committed until a leader says so.
+    public internal(set) var hasCaughtUp = false
     var isReplaying = false
     var responses: [Machine.Response] = []
     private var verifications: [UInt64: (Result<Void, RaftError>) -> Void] = [:]

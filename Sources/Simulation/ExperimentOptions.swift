@@ -39,8 +39,8 @@ public struct ExperimentOptions: Hashable, Sendable {
         workload.pauseMax = .milliseconds(pick([20, 100, 400]))
         workload.paddingMax = pick([20, 500, 3_000])
 
-        faults.intervalMax = .milliseconds(pick([500, 2_000, 5_000]))
-        faults.durationMax = .milliseconds(pick([500, 3_000, 10_000]))
+        faults.intervalMax = .milliseconds(pick([1_000, 3_000, 8_000]))
+        faults.durationMax = .milliseconds(pick([500, 2_000, 6_000]))
         faults.kinds = FaultKind.allCases.filter { _ in pick([true, false, false]) }
     }
 }

@@ -4,32 +4,22 @@ replicas' logs are the same to the byte."""
 import pytest
 
 from harness import requests
-from harness.cluster import assert_identical_logs
+from harness.cluster import stop_and_compare_logs
 from harness.records import batch
 from harness.waiting import wait_until
 from harness.wire import Connection
 from harness.workload import NumberedWriter, read_all
 
 
-def settle_and_compare(cluster, topic, shards=1):
-    """Stops the brokers when all have the same log, and compares their files."""
-    def ends():
-        return {tuple(log_end(broker)) for broker in cluster.brokers}
-
-    def log_end(broker):
-        # A follower's own log cannot be asked for; the last bytes of its files can.
-        return [path.name for path in broker.segments()]
-
-    wait_until(lambda: len(ends()) == 1, "all brokers have the same segments")
-    cluster.stop_all()
-    return assert_identical_logs(cluster, shards)
+# The kills then fall before, into and behind the change from one file to the next.
+SMALL_SEGMENTS = ["--segment-mib", "1"]
 
 
 @pytest.mark.parametrize("victim", ["leader", "follower"])
 def test_killing_one_broker_loses_and_repeats_nothing(start_cluster, name, victim):
-    cluster = start_cluster()
+    cluster = start_cluster(options=SMALL_SEGMENTS)
     topic = cluster.create_topic(name, partitions=2)
-    with NumberedWriter(cluster.bootstrap, topic, partitions=2) as writer:
+    with NumberedWriter(cluster.bootstrap, topic, partitions=2, padding=2_000) as writer:
         writer.wait_for_more()
         leader = cluster.leader(topic)
         killed = leader if victim == "leader" else cluster.followers(topic)[0]
@@ -40,13 +30,13 @@ def test_killing_one_broker_loses_and_repeats_nothing(start_cluster, name, victi
         writer.finish()
     cluster.wait_until_serving()
     writer.check(cluster)
-    settle_and_compare(cluster, topic)
+    stop_and_compare_logs(cluster)
 
 
 def test_killing_all_brokers_again_and_again_loses_and_repeats_nothing(start_cluster, name):
-    cluster = start_cluster()
+    cluster = start_cluster(options=SMALL_SEGMENTS)
     topic = cluster.create_topic(name, partitions=2)
-    with NumberedWriter(cluster.bootstrap, topic, partitions=2) as writer:
+    with NumberedWriter(cluster.bootstrap, topic, partitions=2, padding=2_000) as writer:
         for _ in range(3):
             writer.wait_for_more()
             cluster.kill_all()
@@ -54,13 +44,13 @@ def test_killing_all_brokers_again_and_again_loses_and_repeats_nothing(start_clu
         writer.wait_for_more()
         writer.finish()
     writer.check(cluster)
-    settle_and_compare(cluster, topic)
+    stop_and_compare_logs(cluster)
 
 
 def test_a_single_broker_killed_and_restarted_keeps_everything(start_cluster, name):
-    alone = start_cluster(size=1)
+    alone = start_cluster(size=1, options=SMALL_SEGMENTS)
     topic = alone.create_topic(name, partitions=3)
-    with NumberedWriter(alone.bootstrap, topic, partitions=3) as writer:
+    with NumberedWriter(alone.bootstrap, topic, partitions=3, padding=2_000) as writer:
         for _ in range(3):
             writer.wait_for_more()
             alone.kill_all()
@@ -112,7 +102,7 @@ def test_a_broker_that_knows_no_leader_asks_clients_to_try_again(start_cluster, 
 
 
 def test_a_broker_that_was_away_long_catches_up_to_the_same_bytes(start_cluster, name):
-    cluster = start_cluster(options=["--segment-mib", "1"])
+    cluster = start_cluster(options=SMALL_SEGMENTS)
     topic = cluster.create_topic(name)
     away = cluster.followers(topic)[0]
     away.kill()
@@ -135,7 +125,7 @@ def test_a_broker_that_was_away_long_catches_up_to_the_same_bytes(start_cluster,
         if not broker.is_running:
             broker.start()
     cluster.wait_until_serving()
-    settle_and_compare(cluster, topic)
+    stop_and_compare_logs(cluster)
 
 
 def test_a_paused_leader_that_wakes_up_steps_back_and_loses_nothing(start_cluster, name):
@@ -157,7 +147,7 @@ def test_a_paused_leader_that_wakes_up_steps_back_and_loses_nothing(start_cluste
         writer.finish()
     cluster.wait_until_serving()
     writer.check(cluster)
-    settle_and_compare(cluster, topic)
+    stop_and_compare_logs(cluster)
 
 
 def test_committed_offsets_and_producers_survive_the_restart_of_all(start_cluster, name):

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.clients import ALL, ConfluentClient
-from harness.cluster import Cluster, assert_identical_logs
+from harness.cluster import Cluster, stop_and_compare_logs
 from harness.records import Record
 from harness.waiting import wait_until
 from harness.workload import NumberedWriter
@@ -68,5 +68,4 @@ def test_killing_a_leader_loses_nothing_in_any_shard(sharded, name):
     sharded.wait_until_serving()
     writer.check(sharded)
     # The last of the file: it stops the brokers.
-    sharded.stop_all()
-    assert_identical_logs(sharded, shards=3)
+    stop_and_compare_logs(sharded, shards=3)

@@ -1,3 +1,4 @@
+import Foundation
 import KafkaWire
 import NIOCore
 import Testing
@@ -43,11 +44,27 @@ struct OutputTests {
 
     @Test("JSON has text as text and other bytes as base64")
     func json() throws {
-        let line = try JSONOutput.line(RecordJSON(record))
-        #expect(
-            line
-                == #"{"headers":[{"name":"a","value":"1"},{"name":"b"}],"key":"key","offset":9,"partition":4,"#
-                + #""timestamp":77,"topic":"orders","valueBase64":"/wA="}"#)
+        var output = ByteBuffer()
+        RecordJSON.writeLine(try record, to: &output)
+        let expected =
+            #"{"headers":[{"name":"a","value":"1"},{"name":"b"}],"key":"key","offset":9,"partition":4,"#
+            + #""timestamp":77,"topic":"orders","valueBase64":"/wA="}"# + "\n"
+        #expect(String(buffer: output) == expected)
+    }
+
+    @Test("JSON text is escaped so that it reads back the same")
+    func escaping() throws {
+        let value = String((0..<0x80).map { Character(Unicode.Scalar($0)) }) + "é€😀\\\"/"
+        var tricky = try record
+        tricky.headers = RecordHeaders()
+        tricky.value = ByteBuffer(string: value)
+        var output = ByteBuffer()
+        RecordJSON.writeLine(tricky, to: &output)
+        let line = Data(output.readableBytesView)
+        #expect(!line.dropLast().contains(UInt8(ascii: "\n")))
+        let object = try #require(try JSONSerialization.jsonObject(with: line) as? [String: Any])
+        #expect(object["value"] as? String == value)
+        #expect(object["offset"] as? Int == 9)
     }
 
     @Test(

@@ -78,7 +78,7 @@ final class FetchTask {
         var answer = emptyAnswer(requested)
         let known = context.version >= 13 ? broker.metadata.topic(topic.topicID) : broker.metadata.topic(named: topic.name)
         guard let known, requested.partition >= 0, requested.partition < known.partitionCount else {
-            answer.errorCode = known == nil && context.version >= 13 ? .unknownTopicID : .unknownTopicOrPartition
+            answer.errorCode = broker.reasonForNoPartition(of: known, askedByID: context.version >= 13)
             mustAnswer = true
             return answer
         }

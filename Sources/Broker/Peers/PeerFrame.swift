@@ -45,6 +45,8 @@ public enum PeerFrameError: Error, Hashable, Sendable {
 public enum PeerFrameCodec {
     /// Largest frame accepted: an append request with its blocks, or a forwarded request.
     public static let frameBytesMax = 128.mebibytes
+    /// Largest first frame accepted: a hello has two strings of at most 64 KiB.
+    public static let helloBytesMax = 256.kibibytes
     static let magic: UInt32 = 0x4C54_524D
 
     /// The frame as consecutive buffers; blocks are not copied.

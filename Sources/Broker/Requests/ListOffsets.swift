@@ -35,9 +35,9 @@ extension Broker {
             answer.errorCode = code
             completion(answer)
         }
-        guard let topic = metadata.topic(named: name), partition.partitionIndex >= 0,
-            partition.partitionIndex < topic.partitionCount
-        else { return refuse(.unknownTopicOrPartition) }
+        let known = metadata.topic(named: name)
+        guard let topic = known, partition.partitionIndex >= 0, partition.partitionIndex < topic.partitionCount
+        else { return refuse(reasonForNoPartition(of: known)) }
         let key = PartitionKey(topic.number, partition.partitionIndex)
         let shard = shard(of: key)
         if let error = shard.reasonNotToServe(clientEpoch: partition.currentLeaderEpoch) { return refuse(error) }

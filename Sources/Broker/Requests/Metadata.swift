@@ -88,14 +88,15 @@ extension Broker {
             return MetadataResponse.Topic {
                 $0.name = name
                 // This broker has not applied the creation yet: the client asks again.
-                $0.errorCode = justCreated.contains(name) ? .leaderNotAvailable : .unknownTopicOrPartition
+                let mayExist = justCreated.contains(name) || !knowsAllTopics
+                $0.errorCode = mayExist ? .leaderNotAvailable : .unknownTopicOrPartition
                 if !TopicName.isValid(name) { $0.errorCode = .invalidTopicException }
             }
         }
         if let topic = metadata.topic(wanted.topicID) { return describe(topic) }
         return MetadataResponse.Topic {
             $0.topicID = wanted.topicID
-            $0.errorCode = .unknownTopicID
+            $0.errorCode = knowsAllTopics ? .unknownTopicID : .leaderNotAvailable
         }
     }
 

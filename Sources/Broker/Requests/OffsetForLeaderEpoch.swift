@@ -19,10 +19,9 @@ extension Broker {
     ) -> OffsetForLeaderEpochResponse.Partition {
         OffsetForLeaderEpochResponse.Partition { answer in
             answer.partition = partition.partition
-            guard let topic = metadata.topic(named: name), partition.partition >= 0,
-                partition.partition < topic.partitionCount
-            else {
-                answer.errorCode = .unknownTopicOrPartition
+            let known = metadata.topic(named: name)
+            guard let topic = known, partition.partition >= 0, partition.partition < topic.partitionCount else {
+                answer.errorCode = reasonForNoPartition(of: known)
                 return
             }
             let key = PartitionKey(topic.number, partition.partition)

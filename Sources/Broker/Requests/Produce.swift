@@ -113,7 +113,7 @@ extension Broker {
         }
         guard [-1, 0, 1].contains(request.acks) else { return refuse(.invalidRequiredAcks) }
         guard let topic, partition.index >= 0, partition.index < topic.partitionCount else {
-            return refuse(topic == nil && pending.context.version >= 13 ? .unknownTopicID : .unknownTopicOrPartition)
+            return refuse(reasonForNoPartition(of: topic, askedByID: pending.context.version >= 13))
         }
         let key = PartitionKey(topic.number, partition.index)
         let shard = shard(of: key)

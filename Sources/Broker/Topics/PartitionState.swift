@@ -26,10 +26,8 @@ final class PartitionState {
     ///
     /// - Parameter position: the bytes of all entries of the shard before this one.
     func apply(_ command: ProduceCommand, at index: LogIndex, position: Int, term: Term) -> CommandResult {
-        if command.producerID >= 0, let known = producers[command.producerID] {
-            switch known.verdict(
-                epoch: command.producerEpoch, sequence: command.baseSequence, count: command.recordCount)
-            {
+        if command.producerID >= 0 {
+            switch verdict(on: command) {
             case .append: break
             case .duplicate(let baseOffset):
                 self.index.closeRun()
@@ -49,6 +47,17 @@ final class PartitionState {
         self.index.append(offset: baseOffset, index: index, position: position, timestamp: command.maxTimestamp)
         if command.producerID >= 0 { remember(command, baseOffset) }
         return .appended(baseOffset: baseOffset, logStart: logStart)
+    }
+
+    /// A producer that nobody remembers begins at sequence 0. Taking any other batch for its first would let a later
+    /// batch overtake an earlier one that was lost on its way to the leader before this one, and then refuse the
+    /// earlier one for ever.
+    private func verdict(on command: ProduceCommand) -> ProducerState.Verdict {
+        guard let known = producers[command.producerID] else {
+            return command.baseSequence == 0 ? .append : .outOfOrder
+        }
+        return known.verdict(
+            epoch: command.producerEpoch, sequence: command.baseSequence, count: command.recordCount)
     }
 
     private func remember(_ command: ProduceCommand, _ baseOffset: Offset) {

@@ -21,7 +21,11 @@ final class Nemesis {
         world.onEnd = { [unowned self] id in ended(id) }
     }
 
-    func start() { next() }
+    /// Faults begin when there has been time for an election, or for none in one world of four.
+    func start() {
+        if number(4) == 0 { return next() }
+        world.scheduler.after(.milliseconds(1_500)) { [weak self] in self?.next() }
+    }
 
     /// No more faults; everything that was broken is mended and everything that is down starts.
     func stop() {
@@ -65,11 +69,19 @@ final class Nemesis {
         number(3) == 0 ? .everythingUnflushed : .random
     }
 
+    /// Whether a majority works, or for once need not: what is held up for long would otherwise pile up.
+    private var mayHoldUpAnother: Bool {
+        let working = world.brokers.filter { $0.isRunning && !$0.isHeldUp }.count
+        return working > world.brokers.count / 2 + 1 || number(10) == 0
+    }
+
     // MARK: Faults
 
     private func next() {
         guard !options.kinds.isEmpty else { return }
-        world.scheduler.after(span(options.intervalMax)) { [weak self] in
+        // A calm now and then: faults that never end show nothing but a cluster that is down.
+        let calm = number(6) == 0 ? TimeSpan.seconds(4) : .zero
+        world.scheduler.after(span(options.intervalMax) + calm) { [weak self] in
             guard let self, !isStopped else { return }
             faults += 1
             bring(options.kinds[number(options.kinds.count)])
@@ -89,8 +101,10 @@ final class Nemesis {
             for broker in shuffled().prefix(count) where broker.isRunning {
                 broker.losePower(afterCalls: number(4), losing: loss())
             }
-        case .pause: victim.pause(for: number(8) == 0 ? span(.seconds(60)) : span(options.durationMax))
-        case .diskStall: victim.stallDisk(for: span(.seconds(8)))
+        case .pause where mayHoldUpAnother:
+            victim.pause(for: number(8) == 0 ? span(.seconds(60)) : span(options.durationMax))
+        case .diskStall where mayHoldUpAnother: victim.stallDisk(for: span(.seconds(8)))
+        case .pause, .diskStall: break
         case .writeError: fail(victim, .write, Self.inputOutputError)
         case .flushError: fail(victim, .flush, Self.inputOutputError)
         case .diskFull: fail(victim, number(2) == 0 ? .write : .allocate, Self.noSpace)

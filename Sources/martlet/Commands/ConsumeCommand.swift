@@ -66,8 +66,7 @@ struct ConsumeCommand: ClientCommand {
             var output = ByteBuffer()
             for record in batch.prefix(left) {
                 if json {
-                    output.writeString(try JSONOutput.line(RecordJSON(record)))
-                    output.writeString("\n")
+                    RecordJSON.writeLine(record, to: &output)
                 } else {
                     format.write(record, to: &output)
                 }

@@ -97,29 +97,37 @@ class Cluster:
 
 
 def verify_log(broker):
-    """What `martlet log verify` says of a stopped broker's log: its exit status and its objects."""
+    """What `martlet log verify` says of a broker's log: its exit status and its objects."""
     run = subprocess.run([BINARY, "log", "verify", str(broker.data_dir), "--json"], capture_output=True, text=True)
     return run.returncode, [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
 
 
-def assert_identical_logs(cluster, shards=1):
-    """Compares the logs of stopped brokers byte for byte, each file up to the end of its data."""
-    reference = None
+def segments_of(broker):
+    """Shard, first and last index and bytes of every segment, as verified."""
+    _, items = verify_log(broker)
+    return [
+        (item["shard"], item["base"], item["last"], item["bytes"]) for item in items if item["kind"] == "segment"]
+
+
+def stop_and_compare_logs(cluster, shards=1):
+    """Waits until all brokers have the same entries, stops them, and compares their files byte for byte, each up to
+    the end of its data."""
+    wait_until(
+        lambda: len({tuple(segments_of(broker)) for broker in cluster.brokers}) == 1, "all logs end at the same entry")
+    cluster.stop_all()
+    contents = []
     for broker in cluster.brokers:
         status, items = verify_log(broker)
         assert status == 0, f"log verify finds damage on broker {broker.node_id}: {items}"
-        segments = [item for item in items if item["kind"] == "segment"]
-        content = []
-        for segment in segments:
-            path = broker.log_directory(segment["shard"]) / f"{segment['base']:020}.log"
-            with open(path, "rb") as file:
-                content.append((segment["shard"], segment["base"], segment["last"], file.read(segment["bytes"])))
-        assert {segment[0] for segment in content} == set(range(shards))
-        if reference is None:
-            reference = content
-            continue
-        assert [part[:3] for part in content] == [part[:3] for part in reference], (
-            f"broker {broker.node_id} and broker 1 cut their logs differently")
-        for mine, theirs in zip(content, reference):
-            assert mine[3] == theirs[3], f"shard {mine[0]}, segment {mine[1]}: broker {broker.node_id} differs from 1"
-    return reference
+        segments = segments_of(broker)
+        assert {shard for shard, *_ in segments} == set(range(shards))
+        content = {}
+        for shard, base, last, size in segments:
+            with open(broker.log_directory(shard) / f"{base:020}.log", "rb") as file:
+                content[shard, base, last] = file.read(size)
+        contents.append(content)
+    for broker, content in zip(cluster.brokers, contents):
+        assert content.keys() == contents[0].keys(), f"broker {broker.node_id} cut its log into other segments than 1"
+        for (shard, base, last), data in content.items():
+            assert data == contents[0][shard, base, last], (
+                f"shard {shard}, segment {base}: the bytes of broker {broker.node_id} and broker 1 differ")

@@ -1,5 +1,6 @@
 """A producer that writes numbered records while a test does harm, and the check of what is there afterwards."""
 
+import random
 import threading
 
 from harness import requests
@@ -10,14 +11,19 @@ from harness.wire import Connection
 
 
 class NumberedWriter:
-    """Writes 0, 1, 2, … to every partition of a topic from a thread, idempotently, until it is stopped."""
+    """Writes 0, 1, 2, … to every partition of a topic from a thread, idempotently, until it is stopped.
 
-    def __init__(self, bootstrap, topic, partitions=1):
+    With `padding` each record carries that many more bytes, which no codec makes smaller: segments fill with them.
+    """
+
+    def __init__(self, bootstrap, topic, partitions=1, padding=0):
         self.topic = topic
         self.partitions = partitions
         self.acknowledged = {partition: [] for partition in range(partitions)}
         self.failures = []
         # An endless time-out: whatever happens to the brokers, the client must get every record through.
+        self._noise = random.Random(1).randbytes(8_000_000)
+        self._padding = padding
         self._producer = ConfluentClient().producer(
             bootstrap, enable_idempotence=True, message_timeout_ms=0, linger_ms=1, batch_num_messages=100,
             retry_backoff_ms=50, retry_backoff_max_ms=200, reconnect_backoff_ms=20, reconnect_backoff_max_ms=200,
@@ -37,16 +43,21 @@ class NumberedWriter:
         if error:
             self.failures.append(error)
         else:
-            self.acknowledged[message.partition()].append((int(message.value()), message.offset()))
+            self.acknowledged[message.partition()].append((number_of(message.value()), message.offset()))
 
     def _run(self):
         number = 0
         while not self._stopping.is_set():
             for partition in range(self.partitions):
-                self._producer.produce(self.topic, b"%d" % number, None, partition, on_delivery=self._delivered)
+                self._producer.produce(
+                    self.topic, self._value(number), None, partition, on_delivery=self._delivered)
             number += 1
             # A paced writer: the records stand on both sides of the harm instead of in one long queue before it.
             self._producer.poll(0.001 if len(self._producer) < 500 else 0.02)
+
+    def _value(self, number):
+        start = number * self._padding % (len(self._noise) - self._padding)
+        return b"%d:" % number + self._noise[start:start + self._padding]
 
     @property
     def count(self):
@@ -69,8 +80,12 @@ class NumberedWriter:
         for partition, acknowledged in self.acknowledged.items():
             assert [number for number, _ in acknowledged] == list(range(len(acknowledged)))
             written = read_all(cluster, self.topic, partition)
-            assert written == [b"%d" % number for number, _ in acknowledged], f"partition {partition}"
+            assert written == [self._value(number) for number, _ in acknowledged], f"partition {partition}"
             assert [offset for _, offset in acknowledged] == list(range(len(acknowledged))), f"partition {partition}"
+
+
+def number_of(value):
+    return int(value.split(b":", 1)[0])
 
 
 def read_all(cluster, topic, partition=0):
