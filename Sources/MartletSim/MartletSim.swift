@@ -27,6 +27,12 @@ struct MartletSim: ParsableCommand {
     @Flag(help: "Print what happens while it happens.")
     var trace = false
 
+    @Flag(help: "When the world fails, look for a smaller one that fails too.")
+    var shrink = false
+
+    @OptionGroup(title: "Instead of what the seed draws")
+    var overrides: Overrides
+
     func validate() throws {
         guard (seed == nil) != (seeds == nil) else { throw ValidationError("Give either --seed or --seeds.") }
         guard duration > 0, duration <= 86_400 else { throw ValidationError("--duration is from 1 to 86400.") }
@@ -38,18 +44,31 @@ struct MartletSim: ParsableCommand {
         if let seed {
             try runOne(seed, span)
         } else if let seeds {
-            guard Sweep(seeds: seeds.range, duration: span, jobs: jobs).run() else { throw ExitCode.failure }
+            let sweep = Sweep(seeds: seeds.range, jobs: jobs) { [overrides] seed in
+                var options = ExperimentOptions(seed: seed, duration: span)
+                overrides.apply(to: &options)
+                return options
+            }
+            guard sweep.run() else { throw ExitCode.failure }
         }
     }
 
     private func runOne(_ seed: UInt64, _ span: TimeSpan) throws {
-        let options = ExperimentOptions(seed: seed, duration: span)
+        var options = ExperimentOptions(seed: seed, duration: span)
+        overrides.apply(to: &options)
         print(options)
         let experiment = Experiment(options)
         if trace { experiment.world.onEvent = { print($0) } }
         let report = experiment.run()
         print(report.summary)
-        guard report.violation == nil else { throw ExitCode.failure }
+        guard report.violation != nil else { return }
+        if shrink {
+            var shrinker = Shrinker(report)
+            shrinker.run()
+            print("\nthe smallest world found that fails:\n\(shrinker.smallest.options)\n\(shrinker.smallest.summary)")
+            print(shrinker.smallest.options.replayCommand)
+        }
+        throw ExitCode.failure
     }
 }
 

@@ -13,19 +13,20 @@ final class Sweep: Sendable {
         var failed: [UInt64] = []
         var operations = 0
         var virtualSeconds: Int64 = 0
-        var running: Int
     }
 
-    private let seeds: ClosedRange<UInt64>
-    private let duration: TimeSpan
+    private let last: UInt64
+    private let options: @Sendable (_ seed: UInt64) -> ExperimentOptions
     private let jobs: Int
     private let progress: Mutex<Progress>
 
-    init(seeds: ClosedRange<UInt64>, duration: TimeSpan, jobs: Int) {
-        self.seeds = seeds
-        self.duration = duration
+    init(
+        seeds: ClosedRange<UInt64>, jobs: Int, options: @escaping @Sendable (_ seed: UInt64) -> ExperimentOptions
+    ) {
+        self.options = options
         self.jobs = jobs
-        progress = Mutex(Progress(next: seeds.lowerBound, running: jobs))
+        last = seeds.upperBound
+        progress = Mutex(Progress(next: seeds.lowerBound))
     }
 
     /// - Returns: whether every world held.
@@ -46,14 +47,14 @@ final class Sweep: Sendable {
     private func takeSeed() -> UInt64? {
         progress.withLock { progress in
             guard let seed = progress.next else { return nil }
-            progress.next = seed < seeds.upperBound ? seed + 1 : nil
+            progress.next = seed < last ? seed + 1 : nil
             return seed
         }
     }
 
     private func work() {
         while let seed = takeSeed() {
-            let report = Experiment(ExperimentOptions(seed: seed, duration: duration)).run()
+            let report = Experiment(options(seed)).run()
             progress.withLock { progress in
                 progress.done += 1
                 progress.operations += report.operations
@@ -61,7 +62,7 @@ final class Sweep: Sendable {
                 if let violation = report.violation {
                     progress.failed.append(seed)
                     print("seed \(seed): \(violation)")
-                    print("  martlet-sim --seed \(seed) --duration \(duration.nanoseconds / 1_000_000_000)")
+                    print("  \(report.options.replayCommand) --shrink")
                 } else if progress.done % 50 == 0 {
                     print("\(progress.done) worlds, \(progress.failed.count) failed")
                 }

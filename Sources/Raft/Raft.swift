@@ -81,9 +81,10 @@ public final class Raft<Machine: FSM>: Sendable {
         }
     }
 
-    /// Hands the node what a transport received for it.
+    /// Hands the node what a transport received for it, in a later turn of the loop: a transport that delivers while the
+    /// sender is at work, on the same loop, would otherwise come back to it in the middle of a step.
     public func receive(_ message: PeerMessage, from peer: NodeID) {
-        onLoop { node in node.receive(message, from: peer) }
+        loop.execute { [bound] in bound.value.receive(message, from: peer) }
     }
 
     /// Stops taking part; what waits fails with `RaftError.shutdown`.

@@ -117,6 +117,9 @@ public final class RaftNode<Machine: FSM> {
         log.onFlushed = nil
         log.onFailure = nil
         failWaiting(inflight: .shutdown, pending: .shutdown)
+        let unverified = verifications.sorted { $0.key < $1.key }
+        verifications = [:]
+        for (_, completion) in unverified { completion(.failure(.shutdown)) }
     }
 
     // MARK: What is known
@@ -140,10 +143,18 @@ public final class RaftNode<Machine: FSM> {
     /// A message from a peer. Blocks must have passed `Block.decode`.
     public func receive(_ message: PeerMessage, from peer: NodeID) {
         loop.preconditionInEventLoop()
-        guard !isShutDown else { return }
+        guard !isShutDown, isConsistent(message) else { return }
         received = message.blocks
         step(.message(from: peer, message.message))
         received = []
+    }
+
+    /// Whether the blocks are those that the message names, and of this group. The log would refuse others, but only
+    /// after the core has taken them.
+    private func isConsistent(_ message: PeerMessage) -> Bool {
+        guard case .appendRequest(let request) = message.message else { return message.blocks.isEmpty }
+        return request.blocks.elementsEqual(message.blocks.lazy.map(\.info))
+            && message.blocks.allSatisfy { $0.shard == configuration.shard }
     }
 
     public func peerDisconnected(_ peer: NodeID) {

@@ -5,23 +5,43 @@ import Testing
 
 @testable import Networking
 
-@Suite struct RequestMemoryTests {
-    @Test func `shares grow until the bound, and what is given back may be taken by others`() {
-        let memory = RequestMemory(bytesMax: 100)
-        #expect(memory.resize(from: 0, to: 60))
-        #expect(memory.resize(from: 0, to: 40))
-        #expect(!memory.resize(from: 60, to: 61))
-        #expect(memory.bytes == 100)
-        #expect(memory.resize(from: 40, to: 0))
-        #expect(memory.resize(from: 60, to: 100))
-        #expect(memory.bytes == 100)
+@Suite struct ConnectionMemoryTests {
+    private final class Holder: MemoryHolder {
+        var isReleased = false
+        func releaseMemory() { isReleased = true }
     }
 
-    @Test func `a share may always shrink`() {
-        let memory = RequestMemory(bytesMax: 10)
-        #expect(memory.resize(from: 0, to: 10))
-        #expect(memory.resize(from: 10, to: 9))
-        #expect(memory.bytes == 9)
+    private let memory = ConnectionMemory(bytesMax: 100)
+
+    @Test func `what is given back may be taken by others`() {
+        let a = Holder(), b = Holder()
+        memory.account(60, of: a)
+        memory.account(40, of: b)
+        memory.account(0, of: a)
+        memory.account(100, of: b)
+        #expect(memory.bytes == 100)
+        #expect(!a.isReleased && !b.isReleased)
+    }
+
+    @Test func `at the bound the connection that got nothing done for longest is closed, not the one that asks`() {
+        let old = Holder(), busy = Holder(), new = Holder()
+        memory.account(40, of: old)
+        memory.account(40, of: busy)
+        // Something left it: it gets on.
+        memory.account(30, of: busy)
+        memory.account(50, of: new)
+        #expect(old.isReleased)
+        #expect(!busy.isReleased && !new.isReleased)
+        #expect(memory.bytes == 80)
+    }
+
+    @Test func `as many are closed as must be, the asking one too when it is alone too large`() {
+        let others = [Holder(), Holder()], large = Holder()
+        for holder in others { memory.account(50, of: holder) }
+        memory.account(101, of: large)
+        #expect(others.allSatisfy { $0.isReleased })
+        #expect(large.isReleased)
+        #expect(memory.bytes == 0)
     }
 }
 

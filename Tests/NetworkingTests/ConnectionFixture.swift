@@ -35,13 +35,13 @@ final class ConnectionFixture {
     let loop = EmbeddedEventLoop()
     let writer = ManualExecutor()
     let broker: Broker
-    let memory: RequestMemory
+    let memory: ConnectionMemory
     let channel: EmbeddedChannel
     private let socket = Socket()
     private var lastCorrelationID: Int32 = 0
 
     init(
-        requestBytesMax: Int = 1 << 20, configure: (inout BrokerConfiguration) -> Void = { _ in }
+        memoryBytesMax: Int = 1 << 20, configure: (inout BrokerConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = BrokerConfiguration(
             nodeID: NodeID(1), voters: [NodeID(1)], advertisedHost: "localhost", advertisedPort: 9_092)
@@ -53,7 +53,7 @@ final class ConnectionFixture {
             configuration: configuration, logs: [log], transport: peers, forwarding: peers, encoderThread: writer,
             eventLoop: loop, wallClock: { 1_800_000_000_000 }, seed: 1,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        memory = RequestMemory(bytesMax: requestBytesMax)
+        memory = ConnectionMemory(bytesMax: memoryBytesMax)
         channel = EmbeddedChannel(loop: loop)
         try channel.pipeline.syncOperations.addHandlers([
             socket, KafkaConnectionHandler(broker: broker, memory: memory, logger: broker.logger),

@@ -140,7 +140,7 @@ import Testing
     }
 
     @Test func `a client that would pass the bound of the server is closed, and its bytes are given back`() throws {
-        let fixture = try ConnectionFixture(requestBytesMax: 1_000)
+        let fixture = try ConnectionFixture(memoryBytesMax: 1_000)
         try fixture.receive(try #require(fixture.produce(5_000).getSlice(at: 0, length: 900)))
         #expect(fixture.channel.isActive)
         try fixture.receive(ByteBuffer(repeating: 1, count: 200))

@@ -19,11 +19,13 @@ struct WaitingFetches {
     /// The fetches that wait for this partition.
     func tasks(for key: PartitionKey) -> [FetchTask] { waiting[key] ?? [] }
 
-    /// The fetches that wait for any partition of this topic.
-    func tasks(of topic: TopicNumber) -> [FetchTask] {
-        waiting.filter { $0.key.topic == topic }.flatMap(\.value)
-    }
+    /// The fetches that wait for any partition of this topic, in an order that follows from the requests alone.
+    func tasks(of topic: TopicNumber) -> [FetchTask] { tasks { $0.topic == topic } }
 
-    /// Every fetch that waits for any partition of the shard.
-    var all: [FetchTask] { waiting.values.flatMap { $0 } }
+    /// Every fetch that waits for any partition of the shard, in such an order.
+    var all: [FetchTask] { tasks { _ in true } }
+
+    private func tasks(where isWanted: (PartitionKey) -> Bool) -> [FetchTask] {
+        waiting.filter { isWanted($0.key) }.sorted { $0.key.rawValue < $1.key.rawValue }.flatMap(\.value)
+    }
 }

@@ -92,8 +92,8 @@ public final class TopicsFSM: FSM {
     /// The partition's state; nil while nothing was ever written to it.
     func state(of key: PartitionKey) -> PartitionState? { partitions[key] }
 
-    /// Topics that have partitions in this shard.
-    var topicNumbers: Set<TopicNumber> { Set(partitions.keys.map(\.topic)) }
+    /// Topics that have partitions in this shard, in their order.
+    var topicNumbers: [TopicNumber] { Set(partitions.keys.map(\.topic)).sorted() }
 
     /// The partitions that got batches since the last call, each once per batch.
     func takeTouched(_ body: (PartitionKey, _ bytes: Int) -> Void) {

@@ -54,14 +54,22 @@ final class BrokerChannelHandler: ChannelInboundHandler {
 
     /// Sends a request that gets no response.
     ///
-    /// - Parameter completion: called when the system has taken all its bytes, which is all that can be known.
-    func sendUnanswered(_ frame: WireFrame, completion: @escaping (Result<Void, KafkaClientError>) -> Void) {
+    /// - Parameters:
+    ///   - timeout: how long the broker may leave it unread; on expiry the connection is closed.
+    ///   - completion: called when the system has taken all its bytes, which is all that can be known.
+    func sendUnanswered(
+        _ frame: WireFrame, timeout: TimeAmount, completion: @escaping (Result<Void, KafkaClientError>) -> Void
+    ) {
         guard let context, failure == nil else {
             completion(.failure(failure ?? notConnected))
             return
         }
         let written = context.eventLoop.makePromise(of: Void.self)
+        let timer = context.eventLoop.assumeIsolated().scheduleTask(in: timeout) { [peer, weak self] in
+            self?.fail(KafkaClientError(.requestTimedOut, "\(peer) does not read what it is sent"))
+        }
         written.futureResult.assumeIsolated().whenComplete { [peer] result in
+            timer.cancel()
             completion(result.mapError { KafkaClientError(.connectionClosed, "\(peer) did not take a request: \($0)") })
         }
         write(frame, to: context, promise: written)

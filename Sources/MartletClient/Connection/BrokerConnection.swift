@@ -131,7 +131,7 @@ struct BrokerConnection: Sendable {
             let version = try versions.highest(of: ProduceRequest.self, upTo: maximumVersion)
             let correlationID = handler.value.takeCorrelationID()
             let frame = try encode(request, version: version, correlationID: correlationID)
-            handler.value.sendUnanswered(frame, completion: completion)
+            handler.value.sendUnanswered(frame, timeout: requestTimeout, completion: completion)
         } catch {
             completion(.failure(error))
         }

@@ -27,14 +27,15 @@ public final class InMemoryLogStore: LogStore {
 
     public func storeLogs(_ logs: [Log]) throws(LogStoreError) {
         let gap: LogStoreError? = state.withLock { state in
+            guard let first = logs.first else { return nil }
+            // All of them or none: half a call would be neither what was there nor what was wanted.
+            var expected = state.logs.isEmpty ? first.index : state.last.next
             for log in logs {
-                if state.logs.isEmpty {
-                    state.first = log.index
-                } else if log.index != state.last.next {
-                    return .gap(expected: state.last.next, found: log.index)
-                }
-                state.logs.append(log)
+                guard log.index == expected else { return .gap(expected: expected, found: log.index) }
+                expected = expected.next
             }
+            if state.logs.isEmpty { state.first = first.index }
+            state.logs += logs
             return nil
         }
         if let gap { throw gap }

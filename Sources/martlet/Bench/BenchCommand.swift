@@ -71,7 +71,7 @@ struct BenchRecordOptions: ParsableArguments, Sendable {
     var recordSize = 1_024
 
     @Option(name: [.customShort("z"), .long], help: "Compression of the batches.")
-    var codec = Codec.none
+    var codec = CodecOption.none
 
     @Option(help: "Acknowledge: 0 never, 1 when the leader has the records, all when all in-sync replicas have them.")
     var acks = AcksOption.all

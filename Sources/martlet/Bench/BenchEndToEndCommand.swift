@@ -39,7 +39,7 @@ struct BenchEndToEndCommand: ClientCommand {
             return (target, try await admin.offsets(of: partitions, at: .end))
         }
         let pool = try BatchPool(
-            records.payload, recordBytes: records.recordSize, batchBytes: records.recordSize, codec: records.codec,
+            records.payload, recordBytes: records.recordSize, batchBytes: records.recordSize, codec: records.codec.codec,
             count: BatchPool.countMinimum, seed: records.seed, timestamp: Int64(Date().timeIntervalSince1970 * 1_000))
         let frames = try pool.batches.map { try ProduceFrame($0, topic: target.topic, acks: acks) }
         // One partition for each pair, wherever its leader is.
@@ -60,7 +60,7 @@ struct BenchEndToEndCommand: ClientCommand {
         let limits = try await bench.measureLimits()
         let settings = [
             ("connections", "\(bench.connections)"), ("record-size", "\(records.recordSize)"),
-            ("codec", "\(records.codec)"), ("acks", records.acks.rawValue), ("payload", records.payload.rawValue),
+            ("codec", records.codec.rawValue), ("acks", records.acks.rawValue), ("payload", records.payload.rawValue),
         ]
         let report = BenchReport("e2e", settings, result, limits: limits)
         print(bench.json ? try JSONOutput.line(report) : report.text)

@@ -53,7 +53,7 @@ struct BenchProduceCommand: ClientCommand {
         let target = try await withAdmin(bench.client) { try await BenchTarget(bench, $0) }
         let acks = records.acks.acknowledgement.rawValue
         let pool = try BatchPool(
-            records.payload, recordBytes: records.recordSize, batchBytes: batchBytes, codec: records.codec,
+            records.payload, recordBytes: records.recordSize, batchBytes: batchBytes, codec: records.codec.codec,
             count: pool, seed: records.seed, timestamp: Int64(Date().timeIntervalSince1970 * 1_000))
         let frames = try pool.batches.map { try ProduceFrame($0, topic: target.topic, acks: acks) }
         let budget = RecordBudget(recordCount)
@@ -77,7 +77,7 @@ struct BenchProduceCommand: ClientCommand {
         [
             ("connections", "\(bench.connections)"), ("in-flight", "\(inFlight)"),
             ("partitions", "\(target.leaders.count)"), ("record-size", "\(records.recordSize)"),
-            ("batch-bytes", "\(batchBytes)"), ("codec", "\(records.codec)"), ("ratio", pool.ratio.fixed(2)),
+            ("batch-bytes", "\(batchBytes)"), ("codec", records.codec.rawValue), ("ratio", pool.ratio.fixed(2)),
             ("acks", records.acks.rawValue), ("payload", records.payload.rawValue),
         ]
     }

@@ -34,6 +34,8 @@ final class LoadConnection: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private static let responseBytesMaximum = 512 * 1_024 * 1_024
+    /// Without any progress for this long the measurement fails, instead of never ending.
+    private static let patience = TimeAmount.seconds(30)
 
     private struct Sent {
         let time: NIODeadline
@@ -49,6 +51,7 @@ final class LoadConnection: ChannelInboundHandler {
     private var inFlight: Deque<Sent> = []
     private var correlationID: Int32 = 0
     private var isFinished = false
+    private var progressAt = NIODeadline.now()
 
     /// - Parameters:
     ///   - depth: requests under way.
@@ -66,8 +69,20 @@ final class LoadConnection: ChannelInboundHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        progressAt = .now()
+        watchProgress(context)
         refill(context)
         context.fireChannelActive()
+    }
+
+    private func watchProgress(_ context: ChannelHandlerContext) {
+        guard !isFinished else { return }
+        let deadline = progressAt + Self.patience
+        if deadline <= .now() {
+            let seconds = Self.patience.nanoseconds / 1_000_000_000
+            return fail(CommandFailure("a broker has not answered for \(seconds) seconds"), context)
+        }
+        context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { self.watchProgress(context) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -88,9 +103,10 @@ final class LoadConnection: ChannelInboundHandler {
 
     private func answered(_ received: LoadCounts) {
         guard let sent = inFlight.popFirst() else { return }
+        progressAt = .now()
         var counts = sent.counts
         counts.add(received)
-        statistics.count(counts, sentAt: sent.time, now: .now())
+        statistics.count(counts, sentAt: sent.time, now: progressAt)
     }
 
     private func refill(_ context: ChannelHandlerContext) {

@@ -4,15 +4,19 @@ import KafkaWire
 import MartletClient
 import NIOCore
 
-extension Codec: ExpressibleByArgument {
-    public init?(argument: String) {
-        guard let codec = Codec.allCases.first(where: { "\($0)" == argument }) else { return nil }
-        self = codec
+/// The values of `--codec`.
+enum CodecOption: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case none, gzip, snappy, lz4, zstd
+
+    var codec: Codec {
+        switch self {
+        case .none: .none
+        case .gzip: .gzip
+        case .snappy: .snappy
+        case .lz4: .lz4
+        case .zstd: .zstd
+        }
     }
-
-    public static var allValueStrings: [String] { allCases.map { "\($0)" } }
-
-    public var defaultValueDescription: String { "\(self)" }
 }
 
 /// The values of `--acks`, as Kafka's own tools have them.
@@ -62,7 +66,7 @@ struct ProduceCommand: ClientCommand {
     var headers: [String] = []
 
     @Option(name: [.customShort("z"), .long], help: "Compression of the batches.")
-    var codec = Codec.none
+    var codec = CodecOption.none
 
     @Option(help: "Acknowledge: 0 never, 1 when the leader has the records, all when all in-sync replicas have them.")
     var acks = AcksOption.all
@@ -95,7 +99,7 @@ struct ProduceCommand: ClientCommand {
         let input = try InputFile(file)
         defer { input.close() }
         var configuration = ProducerConfiguration()
-        configuration.codec = codec
+        configuration.codec = codec.codec
         configuration.acknowledgement = acks.acknowledgement
         configuration.deliveryTimeout = .seconds(client.timeout)
         let producer = try Producer(try client.client(), configuration)

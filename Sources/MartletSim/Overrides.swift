@@ -1,0 +1,72 @@
+import ArgumentParser
+import Basics
+import Simulation
+
+/// What the command line says instead of the seed: enough to run again what shrinking has found.
+struct Overrides: ParsableArguments {
+    @Option(help: "Kinds of faults, separated by commas, or 'none'. One of: \(Overrides.kinds).")
+    var faults: FaultList?
+
+    @Option(help: "Idempotent producers.")
+    var producers: Int?
+
+    @Option(help: "Producers that send everything once.")
+    var plainProducers: Int?
+
+    @Option(help: "Consumers.")
+    var consumers: Int?
+
+    @Option(help: "Topics at the start.")
+    var topics: Int?
+
+    static var kinds: String { FaultKind.allCases.map(\.rawValue).joined(separator: ", ") }
+
+    func validate() throws {
+        for count in [producers, plainProducers, consumers, topics].compactMap({ $0 }) where !(0...100).contains(count) {
+            throw ValidationError("Counts of clients and topics are from 0 to 100.")
+        }
+    }
+
+    func apply(to options: inout ExperimentOptions) {
+        if let faults { options.faults.kinds = faults.kinds }
+        if let producers { options.workload.idempotentProducers = producers }
+        if let plainProducers { options.workload.plainProducers = plainProducers }
+        if let consumers { options.workload.consumers = consumers }
+        if let topics { options.workload.topics = topics }
+    }
+}
+
+/// "crash,pause" or "none".
+struct FaultList: ExpressibleByArgument {
+    let kinds: [FaultKind]
+
+    init?(argument: String) {
+        if argument == "none" {
+            kinds = []
+            return
+        }
+        let names = argument.split(separator: ",").map(String.init)
+        kinds = names.compactMap(FaultKind.init)
+        if kinds.count != names.count { return nil }
+    }
+}
+
+extension ExperimentOptions {
+    /// The command that runs this world again, as far as it differs from what its seed draws.
+    var replayCommand: String {
+        let drawn = ExperimentOptions(seed: seed, duration: duration)
+        var command = "martlet-sim --seed \(seed) --duration \(duration.nanoseconds / 1_000_000_000)"
+        if faults.kinds != drawn.faults.kinds {
+            let kinds = faults.kinds.map(\.rawValue).joined(separator: ",")
+            command += " --faults \(kinds.isEmpty ? "none" : kinds)"
+        }
+        let counts = [
+            ("producers", workload.idempotentProducers, drawn.workload.idempotentProducers),
+            ("plain-producers", workload.plainProducers, drawn.workload.plainProducers),
+            ("consumers", workload.consumers, drawn.workload.consumers),
+            ("topics", workload.topics, drawn.workload.topics),
+        ]
+        for (name, count, drawnCount) in counts where count != drawnCount { command += " --\(name) \(count)" }
+        return command
+    }
+}
