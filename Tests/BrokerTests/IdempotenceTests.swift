@@ -126,7 +126,8 @@ import Testing
         let (_, client) = try world()
         let id = try newProducer(client)
         let batches = try [Int32.max - 1, 1, 2].map { sequence in
-            try ByteBuffer.batch("\(sequence)", sequence > 2 ? "0 and more" : "x", producer: .init(id: id, sequence: sequence))
+            try ByteBuffer.batch(
+                "\(sequence)", sequence > 2 ? "0 and more" : "x", producer: .init(id: id, sequence: sequence))
         }
         // Two records at max - 1 end at max; two more would begin at 0, so 1 leaves a gap.
         #expect(try client.produce(batches[0], to: "t").errorCode == .none)
