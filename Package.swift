@@ -108,6 +108,7 @@ let package = Package(
             name: "BrokerTests", dependencies: ["Broker", "Basics", nioCore, deque, logging], swiftSettings: strict),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "Broker", "RaftCore", "Basics"], swiftSettings: strict),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
         .testTarget(
             name: "MartletClientTests",
             dependencies: [

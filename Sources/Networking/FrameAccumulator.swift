@@ -45,7 +45,9 @@ struct FrameAccumulator {
 
     /// The next whole frame, without its length.
     mutating func next() -> Next {
-        guard let length: Int32 = buffer.getInteger(at: buffer.readerIndex, endianness: endianness) else { return .needMore }
+        guard let length: Int32 = buffer.getInteger(at: buffer.readerIndex, endianness: endianness) else {
+            return .needMore
+        }
         guard length >= 0, Int(length) <= frameBytesMax else { return .invalid(length: Int(length)) }
         guard buffer.readableBytes >= 4 + Int(length) else { return .needMore }
         buffer.moveReaderIndex(forwardBy: 4)

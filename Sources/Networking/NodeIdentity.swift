@@ -66,11 +66,13 @@ struct NodeIdentity: Hashable {
             throw .identity("\(path) is not readable as a node's identity; restore it or use another --data-dir")
         }
         guard found.nodeID == nodeID else {
-            throw .identity("\(path) belongs to node \(found.nodeID), not to node \(nodeID); check --node-id and --data-dir")
+            throw .identity(
+                "\(path) belongs to node \(found.nodeID), not to node \(nodeID); check --node-id and --data-dir")
         }
         guard found.shardCount == shardCount else {
             throw .identity(
-                "\(path) was created with \(found.shardCount) shards; start with --shards \(found.shardCount): the number cannot change")
+                "\(path) was created with \(found.shardCount) shards, and the number cannot change; "
+                    + "start with --shards \(found.shardCount)")
         }
     }
 }

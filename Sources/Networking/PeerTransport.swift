@@ -167,5 +167,6 @@ final class PeerTransport: Transport, RequestForwarding {
 enum PeerSocket {
     /// Linux's `TCP_USER_TIMEOUT`: without it a connection whose other end vanished is noticed after many minutes.
     static let userTimeout: CInt = 18
-    static let userTimeoutMillis = ChannelOptions.Types.SocketOption.Value(PeerTransport.silenceMax.nanoseconds / 1_000_000)
+    static let userTimeoutMillis = ChannelOptions.Types.SocketOption.Value(
+        PeerTransport.silenceMax.nanoseconds / 1_000_000)
 }

@@ -59,7 +59,8 @@ struct ServerBuilder: Sendable {
             options.acceptDataLoss = configuration.acceptDataLoss
             do {
                 let log = try SegmentLog.open(
-                    options: options, fileSystem: POSIXFileSystem(writePath: configuration.writePath), eventLoop: loop, writer: threads.writers[shard],
+                    options: options, fileSystem: POSIXFileSystem(writePath: configuration.writePath), eventLoop: loop,
+                    writer: threads.writers[shard],
                     reader: threads.reader)
                 report(log.recovery, of: id)
                 parts.value.logs.append(log)
@@ -155,7 +156,8 @@ struct ServerBuilder: Sendable {
             broker: Broker.registration(brokerConfiguration), shardCount: UInt16(configuration.shardCount))
         let transport = PeerTransport(hello: hello, peers: peers, eventLoop: loop, logger: logger)
         let broker = Broker(
-            configuration: brokerConfiguration, logs: parts.value.logs.map { SegmentBlockLog($0) }, transport: transport, forwarding: transport,
+            configuration: brokerConfiguration, logs: parts.value.logs.map { SegmentBlockLog($0) },
+            transport: transport, forwarding: transport,
             encoderThread: threads.encoder, eventLoop: loop, wallClock: Self.wallClock,
             seed: UInt64.random(in: .min ... .max), logger: logger)
         transport.onDisconnect = { [weak broker] peer in broker?.peerDisconnected(peer) }
@@ -203,7 +205,8 @@ struct ServerBuilder: Sendable {
 extension ServerConfiguration {
     func check() throws(ServerError) {
         if !cluster.isEmpty, cluster[nodeID] == nil {
-            throw .invalidConfiguration("--cluster does not name this node (\(nodeID)); every broker gets the same list")
+            throw .invalidConfiguration(
+                "--cluster does not name this node (\(nodeID)); every broker gets the same list")
         }
         guard (1...64).contains(shardCount) else {
             throw .invalidConfiguration("--shards is \(shardCount); choose 1 to 64")

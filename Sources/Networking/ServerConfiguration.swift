@@ -66,11 +66,13 @@ public enum ServerError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .invalidConfiguration(let reason): reason
         case .cannotListen(let address, let reason):
-            "cannot listen on \(address): \(reason). Is another broker running? Choose another address with --listen or --peer-listen"
+            "cannot listen on \(address): \(reason). Is another broker running? "
+                + "Choose another address with --listen or --peer-listen"
         case .storage(let shard, .damaged(let ranges)):
             "the log of shard \(shard) is damaged:\n"
                 + ranges.map { "  \($0)" }.joined(separator: "\n")
-                + "\nRestore the files from a replica. `martlet log verify` lists the damage; --accept-data-loss starts without it and loses entries"
+                + "\nRestore the files from a replica. `martlet log verify` lists the damage; "
+                + "--accept-data-loss starts without it and loses entries"
         case .storage(let shard, let error): "the log of shard \(shard) cannot be used: \(error)"
         case .identity(let reason): reason
         }

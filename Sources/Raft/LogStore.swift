@@ -11,7 +11,10 @@ public struct Log: Hashable, Sendable {
     public var head: ByteBuffer
     public var payload: ByteBuffer
 
-    public init(index: LogIndex, term: Term, type: EntryType, head: ByteBuffer = ByteBuffer(), payload: ByteBuffer = ByteBuffer()) {
+    public init(
+        index: LogIndex, term: Term, type: EntryType, head: ByteBuffer = ByteBuffer(),
+        payload: ByteBuffer = ByteBuffer()
+    ) {
         self.index = index
         self.term = term
         self.type = type

@@ -81,8 +81,8 @@ public final class Raft<Machine: FSM>: Sendable {
         }
     }
 
-    /// Hands the node what a transport received for it, in a later turn of the loop: a transport that delivers while the
-    /// sender is at work, on the same loop, would otherwise come back to it in the middle of a step.
+    /// Hands the node what a transport received for it, in a later turn of the loop: a transport that delivers while
+    /// the sender is at work, on the same loop, would otherwise come back to it in the middle of a step.
     public func receive(_ message: PeerMessage, from peer: NodeID) {
         loop.execute { [bound] in bound.value.receive(message, from: peer) }
     }

@@ -22,7 +22,8 @@ extension RaftError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .notLeader(let leader):
-            leader.map { "this node does not lead; node \($0) does" } ?? "this node does not lead, and no leader is known"
+            leader.map { "this node does not lead; node \($0) does" }
+                ?? "this node does not lead, and no leader is known"
         case .leadershipLost: "leadership was lost before the command was committed; its outcome is unknown"
         case .overloaded: "too many bytes wait to be committed; try again later"
         case .commandTooLarge(let bytes, let limit): "a command of \(bytes) bytes exceeds the limit of \(limit)"

@@ -202,7 +202,9 @@ public final class RaftNode<Machine: FSM> {
         case .truncate(let from, _):
             log.truncate(from: from)
         case .send(let peer, let message):
-            transport.send(PeerMessage(shard: configuration.shard, message: message, blocks: blocks(of: message, for: peer)), to: peer)
+            transport.send(
+                PeerMessage(shard: configuration.shard, message: message, blocks: blocks(of: message, for: peer)),
+                to: peer)
         case .readBlocks(let peer, let epoch, let from, let maxBytes):
             readBlocks(for: peer, epoch, from: from, maxBytes: maxBytes)
         case .commit:

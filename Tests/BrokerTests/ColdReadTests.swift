@@ -115,7 +115,9 @@ import Testing
 
     @Test func `a search by time in a damaged block is a storage error`() throws {
         let (world, client) = try world()
-        world.brokers[0].alterSegment { bytes in for position in stride(from: 8_192, to: bytes.count, by: 4_096) { bytes[position] ^= 0xFF } }
+        world.brokers[0].alterSegment { bytes in
+            for position in stride(from: 8_192, to: bytes.count, by: 4_096) { bytes[position] ^= 0xFF }
+        }
         #expect(try client.listOffset("t", timestamp: 5).errorCode == .kafkaStorageError)
     }
 }

@@ -63,7 +63,8 @@ import Testing
         #expect(all.errorCode == .none)
         #expect(all.configs.map(\.name) == TopicConfig.keys.map(\.name))
         let some = try #require(
-            try client.call(Self.describe(2, "t", keys: ["retention.ms", "retention.bytes", "no.such.key"])).results.first)
+            try client.call(Self.describe(2, "t", keys: ["retention.ms", "retention.bytes", "no.such.key"])).results
+                .first)
         #expect(some.configs.map(\.name).sorted() == ["retention.bytes", "retention.ms"])
         #expect(some.configs.first { $0.name == "retention.ms" }?.value == "5")
         #expect(some.configs.first { $0.name == "retention.ms" }?.configSource == 1)

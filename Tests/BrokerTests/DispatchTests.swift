@@ -133,7 +133,15 @@ import Testing
         case 6: return try frame(InitProducerIDRequest(), &random)
         case 7: return try frame(DescribeConfigsRequest { $0.resources = [.init { $0.resourceType = 2 }] }, &random)
         default:
-            return try frame(ListOffsetsRequest { $0.topics = [.init { $0.name = "t"; $0.partitions = [.init()] }] }, &random)
+            return try frame(
+                ListOffsetsRequest {
+                    $0.topics = [
+                        .init {
+                            $0.name = "t"
+                            $0.partitions = [.init()]
+                        }
+                    ]
+                }, &random)
         }
     }
 }

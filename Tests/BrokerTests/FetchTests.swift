@@ -108,7 +108,9 @@ import Testing
     @Test func `as many whole batches as fit come back, and the first whatever its size`() throws {
         let (_, client) = try world(batches: 4)
         let size = try Int32(client.fetch("t", from: 0, maxBytes: 1).records.byteCount)
-        func count(_ maxBytes: Int32) throws -> Int { try client.fetch("t", from: 0, maxBytes: maxBytes).readHeaders().count }
+        func count(_ maxBytes: Int32) throws -> Int {
+            try client.fetch("t", from: 0, maxBytes: maxBytes).readHeaders().count
+        }
         #expect(try count(0) == 1)
         #expect(try count(1) == 1)
         #expect(try count(2 * size - 1) == 1)
@@ -191,7 +193,8 @@ import Testing
         let successor = world.client(of: try world.runUntilNewLeader(after: leader))
         try successor.produce(.batch("new", "newer"), to: "t")
         func divergence(_ offset: Int64, _ epoch: Int32) throws -> FetchResponse.EpochEndOffset {
-            try successor.fetch("t", from: offset) { $0.topics[0].partitions[0].lastFetchedEpoch = epoch }.divergingEpoch
+            try successor.fetch("t", from: offset) { $0.topics[0].partitions[0].lastFetchedEpoch = epoch }
+                .divergingEpoch
         }
         // Read through the end of the old epoch: nothing was cut off.
         #expect(try divergence(4, oldEpoch).endOffset == -1)

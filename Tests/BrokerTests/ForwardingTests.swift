@@ -30,7 +30,14 @@ import Testing
         let client = world.client(of: follower)
         #expect(try client.call(Self.create("t")).topics.map(\.errorCode) == [.none])
         #expect(leader.broker.metadata.topic(named: "t") != nil)
-        let grow = CreatePartitionsRequest { $0.topics = [.init { $0.name = "t"; $0.count = 4 }] }
+        let grow = CreatePartitionsRequest {
+            $0.topics = [
+                .init {
+                    $0.name = "t"
+                    $0.count = 4
+                }
+            ]
+        }
         #expect(try client.call(grow).topics.map(\.errorCode) == [.none])
         #expect(leader.broker.metadata.topic(named: "t")?.partitionCount == 4)
         let delete = DeleteTopicsRequest { $0.topics = [.init { $0.name = "t" }] }
@@ -71,7 +78,14 @@ import Testing
         world.run(for: .seconds(3))
         let client = world.client(of: follower)
         #expect(try client.call(Self.create("t")).topics.map(\.errorCode) == [.notController])
-        let grow = CreatePartitionsRequest { $0.topics = [.init { $0.name = "t"; $0.count = 4 }] }
+        let grow = CreatePartitionsRequest {
+            $0.topics = [
+                .init {
+                    $0.name = "t"
+                    $0.count = 4
+                }
+            ]
+        }
         #expect(try client.call(grow).topics.map(\.errorCode) == [.notController])
         let delete = DeleteTopicsRequest { $0.topics = [.init { $0.name = "t" }] }
         #expect(try client.call(delete).topics.map(\.errorCode) == [.notController])

@@ -185,7 +185,10 @@ import Testing
     func `the most extreme timestamps are judged like any other`(timestamp: Milliseconds) throws {
         let (world, client) = try world()
         let code = try client.produce(.batch("a", timestamps: [timestamp]), to: "t").errorCode
-        #expect(code == (abs(timestamp.subtractingReportingOverflow(world.wallClock).partialValue) < 1 << 60 ? .none : .invalidTimestamp))
+        #expect(
+            code
+                == (abs(timestamp.subtractingReportingOverflow(world.wallClock).partialValue) < 1 << 60
+                    ? .none : .invalidTimestamp))
     }
 
     @Test func `a timestamp exactly 2^63 ms before the broker's clock is refused`() throws {
@@ -224,7 +227,8 @@ import Testing
         let (world, client) = try world { $0.pendingBytesMax = 4_096 }
         let broker = world.brokers[0]
         let call = try client.send(
-            SimulatedClient.produceRequest(.batch(String(repeating: "x", count: 3_000)), to: "t"), version: Self.version)
+            SimulatedClient.produceRequest(.batch(String(repeating: "x", count: 3_000)), to: "t"), version: Self.version
+        )
         #expect(broker.broker.isCongested)
         var isReleased = false
         broker.read { $0.whenUncongested { isReleased = true } }

@@ -66,7 +66,8 @@ import Testing
                 $0.records = nil
             }.with(records: .batch("x"))
         }
-        let answers = try world.client(of: broker).call(request, version: SimulatedClient.produceVersion).topics[0].partitions
+        let answers = try world.client(of: broker).call(request, version: SimulatedClient.produceVersion).topics[0]
+            .partitions
         // Partition 0 of topic 1 is in shard 1.
         #expect(answers.map(\.errorCode) == [.none, .notLeaderOrFollower, .notLeaderOrFollower])
         #expect(answers[1].currentLeader.leaderID == world.leader(ofShard: 2)?.id.rawValue)
@@ -84,7 +85,8 @@ import Testing
         let after = try (0..<2).map { try #require(world.leader(ofShard: $0)).broker.shards[$0].leaderEpoch }
         #expect(epochs == after)
         let partition: Int32 = 1
-        #expect(try client(world, "t", partition).produce(.batch("x"), to: "t", partition: partition).errorCode == .none)
+        #expect(
+            try client(world, "t", partition).produce(.batch("x"), to: "t", partition: partition).errorCode == .none)
     }
 
     @Test func `a deleted topic leaves every shard, on every broker`() throws {

@@ -79,7 +79,11 @@ import Testing
     @Test func `a cluster must name this node`() {
         let others = [NodeID(2): HostPort(host: "h", port: 1)]
         #expect(reason { $0.cluster = others }?.contains("--cluster") == true)
-        #expect(reason { $0.cluster = others; $0.nodeID = NodeID(2) } == nil)
+        #expect(
+            reason {
+                $0.cluster = others
+                $0.nodeID = NodeID(2)
+            } == nil)
     }
 
     @Test(arguments: [0, -1, 65]) func `the number of shards has limits`(count: Int) {
@@ -111,7 +115,9 @@ import Testing
     @Test func `a new directory is claimed, and the claim survives a power failure`() throws {
         try claim(3, shards: 4)
         disk.restart(losing: .everythingUnflushed)
-        #expect(disk.content(Self.path).map { String(decoding: $0, as: UTF8.self) } == "version=1\nnode.id=3\nshard.count=4\n")
+        #expect(
+            disk.content(Self.path).map { String(decoding: $0, as: UTF8.self) }
+                == "version=1\nnode.id=3\nshard.count=4\n")
         try claim(3, shards: 4)
     }
 

@@ -14,7 +14,9 @@ import SegmentLog
 final class ConnectionFixture {
     private final class NoPeers: Transport, RequestForwarding {
         func send(_ message: PeerMessage, to peer: NodeID) {}
-        func forward(_ request: ByteBuffer, to peer: NodeID, completion: @escaping (ByteBuffer?) -> Void) { completion(nil) }
+        func forward(_ request: ByteBuffer, to peer: NodeID, completion: @escaping (ByteBuffer?) -> Void) {
+            completion(nil)
+        }
     }
 
     /// Stands where the socket would be, and counts what the connection asks of it.

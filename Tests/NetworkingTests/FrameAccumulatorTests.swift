@@ -23,7 +23,9 @@ import Testing
         return frames
     }
 
-    @Test(arguments: 0..<40 as Range<UInt64>) func `however a stream is cut into reads, its frames are the same`(seed: UInt64) {
+    @Test(arguments: 0..<40 as Range<UInt64>) func `however a stream is cut into reads, its frames are the same`(
+        seed: UInt64
+    ) {
         var random = RandomSource(seed: seed)
         let endianness = seed.isMultiple(of: 2) ? Endianness.big : .little
         let sent = (0..<30).map { _ in
@@ -73,7 +75,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [-1, Int32.min, 100_001, .max]) func `a length that cannot be is told before anything is kept for it`(length: Int32) {
+    @Test(arguments: [-1, Int32.min, 100_001, .max])
+    func `a length that cannot be is told before anything is kept for it`(length: Int32) {
         var accumulator = FrameAccumulator(frameBytesMax: Self.limit, endianness: .big)
         accumulator.append(ByteBuffer(integer: length))
         guard case .invalid(let told) = accumulator.next() else {

@@ -66,7 +66,8 @@ import Testing
         let fixture = try ConnectionFixture { $0.requestsPerConnectionMax = 2 }
         try fixture.createTopic("t")
         let reads = fixture.reads
-        try fixture.receive(Self.joined(try (0..<5).map { try fixture.produce($0, acks: 0) } + [try fixture.metadata()]))
+        try fixture.receive(
+            Self.joined(try (0..<5).map { try fixture.produce($0, acks: 0) } + [try fixture.metadata()]))
         fixture.loop.run()
         #expect(fixture.reads == reads)
         fixture.settle()
@@ -150,7 +151,9 @@ import Testing
 
     // MARK: Ends
 
-    @Test(arguments: [-1, 104_857_601] as [Int32]) func `a length that cannot be closes the connection`(length: Int32) throws {
+    @Test(arguments: [-1, 104_857_601] as [Int32]) func `a length that cannot be closes the connection`(
+        length: Int32
+    ) throws {
         let fixture = try ConnectionFixture()
         try fixture.receive(ByteBuffer(integer: length))
         #expect(!fixture.channel.isActive)

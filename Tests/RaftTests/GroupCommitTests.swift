@@ -152,7 +152,8 @@ import Testing
         disk.restart(losing: .nothing)
         var options = SegmentLogOptions(directory: "log")
         options.preallocate = false
-        let log = try SegmentLog.open(options: options, fileSystem: disk, eventLoop: loop, writer: writer, reader: writer)
+        let log = try SegmentLog.open(
+            options: options, fileSystem: disk, eventLoop: loop, writer: writer, reader: writer)
         let node = RaftNode(
             configuration: RaftConfiguration(
                 shard: .metadata, core: CoreConfiguration(id: NodeID(1), voters: [NodeID(1)]), seed: 2),

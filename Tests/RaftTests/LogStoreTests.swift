@@ -38,8 +38,12 @@ import Testing
 
     @Test func `a gap is refused and nothing of it kept`() throws {
         let store = try store(1...3)
-        #expect(throws: LogStoreError.gap(expected: LogIndex(4), found: LogIndex(5))) { try store.storeLog(logs(5...5)[0]) }
-        #expect(throws: LogStoreError.gap(expected: LogIndex(4), found: LogIndex(3))) { try store.storeLog(logs(3...3)[0]) }
+        #expect(throws: LogStoreError.gap(expected: LogIndex(4), found: LogIndex(5))) {
+            try store.storeLog(logs(5...5)[0])
+        }
+        #expect(throws: LogStoreError.gap(expected: LogIndex(4), found: LogIndex(3))) {
+            try store.storeLog(logs(3...3)[0])
+        }
         #expect(throws: LogStoreError.gap(expected: LogIndex(5), found: LogIndex(6))) {
             try store.storeLogs(logs(4...4) + logs(6...6))
         }
@@ -68,7 +72,9 @@ import Testing
 
     @Test func `a hole is refused`() throws {
         let store = try store(1...9)
-        #expect(throws: LogStoreError.hole(LogIndex(3), LogIndex(5))) { try store.deleteRange(LogIndex(3), LogIndex(5)) }
+        #expect(throws: LogStoreError.hole(LogIndex(3), LogIndex(5))) {
+            try store.deleteRange(LogIndex(3), LogIndex(5))
+        }
         #expect(bounds(store) == [1, 9])
     }
 
@@ -106,7 +112,8 @@ import Testing
         while executor.runNext() { loop.run() }
     }
 
-    private func append(_ text: String, at index: UInt64, term: UInt64 = 1, epoch: UInt64 = 0, to log: LogStoreBlockLog) {
+    private func append(_ text: String, at index: UInt64, term: UInt64 = 1, epoch: UInt64 = 0, to log: LogStoreBlockLog)
+    {
         let encoded = BlockEncoder().encode(
             [Entry(head: ByteBuffer(string: "h"), payload: ByteBuffer(string: text))], shard: .metadata,
             compression: .zstd(level: 1))
@@ -181,9 +188,10 @@ import Testing
         let again = try open()
         #expect(again.recovered.firstIndex == LogIndex(1))
         #expect(again.recovered.lastIndex == LogIndex(4))
-        #expect(again.recovered.termStarts == [
-            .init(index: LogIndex(1), term: Term(1)), .init(index: LogIndex(3), term: Term(5)),
-        ])
+        #expect(
+            again.recovered.termStarts == [
+                .init(index: LogIndex(1), term: Term(1)), .init(index: LogIndex(3), term: Term(5)),
+            ])
         #expect(again.recoveredHardState == HardState(term: Term(5), votedFor: NodeID(3)))
     }
 

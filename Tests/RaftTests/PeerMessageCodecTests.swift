@@ -78,7 +78,9 @@ import Testing
         }
     }
 
-    @Test(arguments: messages.indices) func `a message with something behind it is refused when it has blocks`(index: Int) {
+    @Test(arguments: messages.indices) func `a message with something behind it is refused when it has blocks`(
+        index: Int
+    ) {
         let message = Self.messages[index]
         var longer = Self.bytes(message)
         longer.writeRepeatingByte(0, count: 8)
@@ -104,7 +106,9 @@ import Testing
     @Test(arguments: 0..<20 as Range<UInt64>) func `no bytes at all trap the decoder`(seed: UInt64) {
         var random = RandomSource(seed: seed)
         for _ in 0..<300 {
-            var bytes = (0..<Int.random(in: 0...300, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            var bytes = (0..<Int.random(in: 0...300, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             if !bytes.isEmpty { bytes[0] = UInt8.random(in: 0...7, using: &random) }
             #expect(throws: PeerMessageError.self) { try PeerMessageCodec.decode(ByteBuffer(bytes: bytes)) }
         }

@@ -17,7 +17,9 @@ import Testing
 
     // MARK: Apply
 
-    @Test(arguments: [1, 3, 5]) func `commands are applied on every node in the order of their proposal`(count: Int) throws {
+    @Test(arguments: [1, 3, 5]) func `commands are applied on every node in the order of their proposal`(
+        count: Int
+    ) throws {
         let group = try group(count)
         let leader = try group.electedLeader()
         let outcomes = (0..<20).map { leader.propose("\($0)") }
@@ -56,7 +58,8 @@ import Testing
         let leader = try group.electedLeader()
         let command = leader.propose("a")
         var applied: [String]?
-        leader.propose(type: .barrier, head: ByteBuffer(), payload: ByteBuffer()) { _ in applied = leader.machine.texts }
+        leader.propose(type: .barrier, head: ByteBuffer(), payload: ByteBuffer()) { _ in applied = leader.machine.texts
+        }
         #expect(group.run { applied != nil })
         #expect(applied == ["a"])
         #expect(command.response == 0)
@@ -279,8 +282,10 @@ import Testing
         let leader = try group.electedLeader()
         let follower = group.node(try #require(group.ids.first { $0 != leader.id }))
         group.run(200)
-        let block = BlockEncoder().encode([Entry(payload: ByteBuffer(string: "x"))], shard: ShardID(7), compression: .off)
-            .stamp(base: follower.lastIndex.next, term: leader.status.term, segment: LogIndex(1))
+        let block = BlockEncoder().encode(
+            [Entry(payload: ByteBuffer(string: "x"))], shard: ShardID(7), compression: .off
+        )
+        .stamp(base: follower.lastIndex.next, term: leader.status.term, segment: LogIndex(1))
         let request = AppendRequest(
             term: leader.status.term, epoch: 1 << 40, previousIndex: follower.lastIndex,
             previousTerm: follower.term(at: follower.lastIndex) ?? .zero, commit: follower.lastIndex.next, round: 0,

@@ -10,11 +10,13 @@ import Testing
 @Suite struct StorageFailureTests {
     @Test func `a leader whose disk fails steps down for good, and the others go on`() throws {
         var stores: [FailingStore] = []
-        let group = try RaftGroup(3, machine: RecordingMachine(), disk: {
-            let store = FailingStore()
-            stores.append(store)
-            return RaftGroup<RecordingMachine>.Disk(store: store)
-        })
+        let group = try RaftGroup(
+            3, machine: RecordingMachine(),
+            disk: {
+                let store = FailingStore()
+                stores.append(store)
+                return RaftGroup<RecordingMachine>.Disk(store: store)
+            })
         let leader = try group.electedLeader()
         leader.propose("a")
         group.run(50)

@@ -12,8 +12,8 @@ public enum CommandError: Error, Hashable, Sendable {
 ///
 /// | kind | command | fields after the kind |
 /// |---|---|---|
-/// | 1 | produce | partition 8 (topic number high, partition low), record count 4, max timestamp 8, producer id 8, producer epoch 2, base sequence 4, proposed at 8 |
-/// | 2 | create topic | name string, topic id 16, partition count 4, replication factor 2, number of configs 2, each: name string, value string |
+/// | 1 | produce | partition 8, records 4, max timestamp 8, producer id 8, epoch 2, base sequence 4, proposed at 8 |
+/// | 2 | create topic | name string, topic id 16, partitions 4, replication factor 2, configs 2, each: two strings |
 /// | 3 | delete topic | topic id 16 |
 /// | 4 | create partitions | topic id 16, count 4 |
 /// | 5 | allocate producer id | – |
@@ -21,11 +21,13 @@ public enum CommandError: Error, Hashable, Sendable {
 /// | 7 | initialize cluster | id string |
 /// | 8 | forget topic | topic number 4 |
 ///
-/// A string is its length in UTF-8 bytes (2) and the bytes. Kinds are never reused.
+/// A partition is its topic's number in the high half and its own in the low one. A string is its length in UTF-8 bytes
+/// (2) and the bytes. Kinds are never reused.
 extension Command {
     private enum Kind: UInt8 {
         case produce = 1
-        case createTopic, deleteTopic, createPartitions, allocateProducerID, registerBroker, initializeCluster, forgetTopic
+        case createTopic, deleteTopic, createPartitions, allocateProducerID, registerBroker, initializeCluster,
+            forgetTopic
     }
 
     /// Bytes of an encoded produce command: the one on the hot path.

@@ -74,9 +74,12 @@ final class FetchTask {
     }
 
     /// The answer for one partition; nil when a block must be loaded first, after which `read` is called again.
-    private func readPartition(_ topic: FetchRequest.Topic, _ requested: FetchRequest.Partition) -> FetchResponse.Partition? {
+    private func readPartition(
+        _ topic: FetchRequest.Topic, _ requested: FetchRequest.Partition
+    ) -> FetchResponse.Partition? {
         var answer = emptyAnswer(requested)
-        let known = context.version >= 13 ? broker.metadata.topic(topic.topicID) : broker.metadata.topic(named: topic.name)
+        let known =
+            context.version >= 13 ? broker.metadata.topic(topic.topicID) : broker.metadata.topic(named: topic.name)
         guard let known, requested.partition >= 0, requested.partition < known.partitionCount else {
             answer.errorCode = broker.reasonForNoPartition(of: known, askedByID: context.version >= 13)
             mustAnswer = true
@@ -118,7 +121,8 @@ final class FetchTask {
             load(index, from: shard)
             return nil
         case .damaged(let error):
-            broker.logger.error("a block in the log cannot be read", metadata: ["partition": "\(key)", "error": "\(error)"])
+            broker.logger.error(
+                "a block in the log cannot be read", metadata: ["partition": "\(key)", "error": "\(error)"])
             answer.errorCode = .kafkaStorageError
             mustAnswer = true
             return answer
@@ -161,7 +165,9 @@ final class FetchTask {
     ) -> FetchResponse.EpochEndOffset? {
         guard context.version >= 12, requested.lastFetchedEpoch >= 0, let state else { return nil }
         guard let end = state.endOffset(ofEpoch: requested.lastFetchedEpoch) else { return nil }
-        guard end.epoch != requested.lastFetchedEpoch || end.endOffset.rawValue < requested.fetchOffset else { return nil }
+        guard end.epoch != requested.lastFetchedEpoch || end.endOffset.rawValue < requested.fetchOffset else {
+            return nil
+        }
         return FetchResponse.EpochEndOffset {
             $0.epoch = end.epoch
             $0.endOffset = end.endOffset.rawValue

@@ -29,13 +29,13 @@ extension Broker {
             return completion(Self.result(topic.name, .unknownTopicOrPartition, "no such topic"))
         }
         guard topic.count > known.partitionCount, topic.count <= configuration.partitionCountMax else {
-            return completion(Self.result(
-                topic.name, .invalidPartitions,
-                "the topic has \(known.partitionCount) partitions; ask for more, at most \(configuration.partitionCountMax)"))
+            let range = "the topic has \(known.partitionCount), \(configuration.partitionCountMax) is the most"
+            return completion(Self.result(topic.name, .invalidPartitions, "ask for more partitions: \(range)"))
         }
         if let assignments = topic.assignments, !assignments.isEmpty {
             guard assignments.count == Int(topic.count - known.partitionCount) else {
-                return completion(Self.result(topic.name, .invalidReplicaAssignment, "one assignment for each new partition"))
+                return completion(
+                    Self.result(topic.name, .invalidReplicaAssignment, "one assignment for each new partition"))
             }
         }
         guard !validateOnly else { return completion(Self.result(topic.name, .none, nil)) }
@@ -48,7 +48,9 @@ extension Broker {
         }
     }
 
-    private static func result(_ name: String, _ code: ErrorCode, _ message: String?) -> CreatePartitionsResponse.Topic {
+    private static func result(
+        _ name: String, _ code: ErrorCode, _ message: String?
+    ) -> CreatePartitionsResponse.Topic {
         CreatePartitionsResponse.Topic {
             $0.name = name
             $0.errorCode = code

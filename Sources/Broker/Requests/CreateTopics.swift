@@ -41,7 +41,8 @@ extension Broker {
         propose(.createTopic(command), in: metadataShard) { [weak self] result in
             guard let self else { return }
             switch result {
-            case .success(.refused(let code)): completion(Self.result(topic.name, code, "topic '\(topic.name)' was created meanwhile"))
+            case .success(.refused(let code)):
+                completion(Self.result(topic.name, code, "topic '\(topic.name)' was created meanwhile"))
             case .success: completion(self.created(command, id: command.id))
             case .failure(let error): completion(Self.result(topic.name, error.metadataErrorCode, "\(error)"))
             }
@@ -51,13 +52,15 @@ extension Broker {
     /// The command that creates the topic, with every default filled in; or why it cannot be created.
     func creation(of topic: CreateTopicsRequest.Topic) throws(AdminRefusal) -> CreateTopicCommand {
         guard TopicName.isValid(topic.name) else {
-            throw AdminRefusal(.invalidTopicException, "topic names have 1 to 249 characters of a-z, A-Z, 0-9, '.', '_' and '-'")
+            throw AdminRefusal(
+                .invalidTopicException, "topic names have 1 to 249 characters of a-z, A-Z, 0-9, '.', '_' and '-'")
         }
         if metadata.topic(named: topic.name) != nil {
             throw AdminRefusal(.topicAlreadyExists, "topic '\(topic.name)' already exists")
         }
         if metadata.collides(topic.name) {
-            throw AdminRefusal(.invalidTopicException, "topic '\(topic.name)' collides with one that differs in '.' and '_' only")
+            throw AdminRefusal(
+                .invalidTopicException, "topic '\(topic.name)' collides with one that differs in '.' and '_' only")
         }
         var partitionCount = topic.numPartitions == -1 ? configuration.defaultPartitionCount : topic.numPartitions
         var replicationFactor = topic.replicationFactor
@@ -67,7 +70,10 @@ extension Broker {
             }
             guard topic.assignments.map(\.partitionIndex).sorted() == (0..<Int32(topic.assignments.count)).map({ $0 }),
                 topic.assignments.allSatisfy({ Set($0.brokerIDs).isSubset(of: configuration.voters.map(\.rawValue)) })
-            else { throw AdminRefusal(.invalidReplicaAssignment, "partitions are numbered from 0, replicas are brokers of this cluster") }
+            else {
+                throw AdminRefusal(
+                    .invalidReplicaAssignment, "partitions are numbered from 0, replicas are brokers of this cluster")
+            }
             partitionCount = Int32(topic.assignments.count)
         }
         guard (1...configuration.partitionCountMax).contains(partitionCount) else {

@@ -9,9 +9,12 @@ extension Broker {
             ? request.topics
             : request.topicNames.map { name in DeleteTopicsRequest.Topic { $0.name = name } }
         let refuse = {
-            context.respond(DeleteTopicsResponse { response in
-                response.topics = wanted.map { Self.result($0, .notController, "the metadata leader cannot be reached; try again") }
-            })
+            context.respond(
+                DeleteTopicsResponse { response in
+                    response.topics = wanted.map {
+                        Self.result($0, .notController, "the metadata leader cannot be reached; try again")
+                    }
+                })
         }
         guard !forwardToMetadataLeader(context, orElse: refuse) else { return }
         let gathering = Gathering<DeleteTopicsResponse.Topic>(count: wanted.count) { topics in
@@ -22,7 +25,9 @@ extension Broker {
         }
     }
 
-    private func delete(_ topic: DeleteTopicsRequest.Topic, completion: @escaping (DeleteTopicsResponse.Topic) -> Void) {
+    private func delete(
+        _ topic: DeleteTopicsRequest.Topic, completion: @escaping (DeleteTopicsResponse.Topic) -> Void
+    ) {
         guard topic.name == nil || topic.topicID == .zero else {
             return completion(Self.result(topic, .invalidRequest, "give either the name or the id"))
         }

@@ -33,7 +33,8 @@ extension Broker {
             case ResourceType.broker:
                 guard resource.resourceName.isEmpty || resource.resourceName == "\(configuration.nodeID)" else {
                     result.errorCode = .invalidRequest
-                    result.errorMessage = "ask broker \(resource.resourceName) itself; this is broker \(configuration.nodeID)"
+                    result.errorMessage =
+                        "ask broker \(resource.resourceName) itself; this is broker \(configuration.nodeID)"
                     return
                 }
                 all = brokerConfigs

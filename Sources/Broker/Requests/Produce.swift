@@ -87,7 +87,8 @@ extension Broker {
         // Held until every partition was taken: a command that is refused has its outcome at once.
         pending.unanswered = 1
         for (topicPosition, requested) in request.topics.enumerated() {
-            let topic = context.version >= 13 ? metadata.topic(requested.topicID) : metadata.topic(named: requested.name)
+            let topic =
+                context.version >= 13 ? metadata.topic(requested.topicID) : metadata.topic(named: requested.name)
             for (partitionPosition, partition) in requested.partitions.enumerated() {
                 let slot = ProduceSlot(topic: topicPosition, partition: partitionPosition)
                 append(partition, of: topic, request, to: slot, of: pending)
@@ -160,7 +161,8 @@ extension Broker {
         case .failure(.notLeader), .failure(.leadershipLost):
             refuseNotLeader(shard, slot, pending)
         case .failure(.overloaded):
-            finish(slot, of: pending, .failure(ProduceRefusal(code: .requestTimedOut, message: "\(RaftError.overloaded)")))
+            finish(
+                slot, of: pending, .failure(ProduceRefusal(code: .requestTimedOut, message: "\(RaftError.overloaded)")))
         case .failure(let error):
             finish(slot, of: pending, .failure(ProduceRefusal(code: .kafkaStorageError, message: "\(error)")))
         }
@@ -172,7 +174,9 @@ extension Broker {
         let appendTime: Milliseconds
     }
 
-    private func finish(_ slot: ProduceSlot, of pending: PendingProduce, _ result: Result<ProduceOutcome, ProduceRefusal>) {
+    private func finish(
+        _ slot: ProduceSlot, of pending: PendingProduce, _ result: Result<ProduceOutcome, ProduceRefusal>
+    ) {
         var partition = pending.response.topics[slot.topic].partitions[slot.partition]
         switch result {
         case .success(let outcome):

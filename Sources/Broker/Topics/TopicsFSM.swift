@@ -42,7 +42,7 @@ public final class TopicsFSM: FSM {
             } catch {
                 // Skipping it would let this replica's state differ from that of a replica that understands it.
                 preconditionFailure(
-                    "shard \(shard), entry \(entry.index): \(error). A newer Martlet wrote this log: start that version")
+                    "entry \(entry.index) of shard \(shard): \(error). A newer Martlet wrote it: start that version")
             }
         }
     }

@@ -17,7 +17,7 @@ public enum PeerMessageError: Error, Hashable, Sendable {
 ///
 /// | offset | size | field |
 /// |---|---|---|
-/// | 0 | 1 | kind: 1 pre-vote request, 2 its response, 3 vote request, 4 its response, 5 append request, 6 its response |
+/// | 0 | 1 | kind: pre-vote request 1 and response 2, vote request 3 and response 4, append request 5 and response 6 |
 /// | 1 | 1 | zero |
 /// | 2 | 2 | shard |
 /// | 4 | 4 | CRC-32C of bytes 0–3 and of the body |
@@ -29,7 +29,8 @@ public enum PeerMessageError: Error, Hashable, Sendable {
 /// | 1, 3 | term 8, last index 8, last term 8 |
 /// | 2, 4 | term 8, granted 8 (0 or 1) |
 /// | 5 | term 8, epoch 8, previous index 8, previous term 8, commit 8, round 8, number of blocks 8, length of each 8 |
-/// | 6 | term 8, epoch 8, round 8, outcome 8 (0 matched, 1 conflict), three of 8: flushed, 0, 0 or rejected, hint index, hint term |
+/// | 6, matched | term 8, epoch 8, round 8, zero 8, flushed 8, zero 16 |
+/// | 6, conflict | term 8, epoch 8, round 8, one 8, rejected 8, hint index 8, hint term 8 |
 ///
 /// A block is protected by its own checksums, so the message's covers only what is not a block.
 public enum PeerMessageCodec {
@@ -101,7 +102,8 @@ public enum PeerMessageCodec {
             words = [response.term.rawValue, response.epoch, response.round]
             switch response.outcome {
             case .matched(let flushed): words += [0, flushed.rawValue, 0, 0]
-            case .conflict(let rejected, let index, let term): words += [1, rejected.rawValue, index.rawValue, term.rawValue]
+            case .conflict(let rejected, let index, let term):
+                words += [1, rejected.rawValue, index.rawValue, term.rawValue]
             }
             return .appendResponse
         }
@@ -113,7 +115,8 @@ public enum PeerMessageCodec {
         switch kind {
         case .preVoteRequest, .voteRequest:
             let request = VoteRequest(
-                term: Term(try reader.next()), lastIndex: LogIndex(try reader.next()), lastTerm: Term(try reader.next()))
+                term: Term(try reader.next()), lastIndex: LogIndex(try reader.next()),
+                lastTerm: Term(try reader.next()))
             return (kind == .voteRequest ? .voteRequest(request) : .preVoteRequest(request), [])
         case .preVoteResponse, .voteResponse:
             let response = VoteResponse(term: Term(try reader.next()), granted: try reader.next() != 0)
@@ -131,7 +134,8 @@ public enum PeerMessageCodec {
         case .appendResponse:
             let term = Term(try reader.next()), epoch = try reader.next(), round = try reader.next()
             let isConflict = try reader.next() != 0
-            let index = LogIndex(try reader.next()), hint = LogIndex(try reader.next()), hintTerm = Term(try reader.next())
+            let index = LogIndex(try reader.next()), hint = LogIndex(try reader.next()),
+                hintTerm = Term(try reader.next())
             return (
                 .appendResponse(AppendResponse(
                     term: term, epoch: epoch, round: round,

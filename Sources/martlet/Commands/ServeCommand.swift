@@ -69,7 +69,8 @@ struct ServerService: Service {
         if configuration.cluster.count > 1 { metadata["peers"] = "\(configuration.peerListen)" }
         logger.notice("ready", metadata: metadata)
         if configuration.durability == .page {
-            logger.warning("DURABILITY IS page: acknowledged records may be lost when the machine fails. For comparisons only")
+            logger.warning(
+                "DURABILITY IS page: acknowledged records may be lost when the machine fails. For comparisons only")
         }
         let bounds = server.bounds.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
         logger.info("memory bounds", metadata: ["bounds": "\(bounds)"])

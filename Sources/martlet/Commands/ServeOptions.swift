@@ -33,7 +33,7 @@ struct ServeOptions: ParsableArguments, Sendable {
     @Option(help: "zstd level of the log, -20 to 19, or 'off' (default: 1).")
     var compression: String?
 
-    @Option(help: "'fsync': acknowledge when a quorum has flushed. 'page': earlier, unsafe, for comparisons (default: fsync).")
+    @Option(help: "'fsync': acknowledge when a quorum has flushed. 'page': earlier, for comparisons (default: fsync).")
     var durability: String?
 
     @Option(help: "'direct': large writes go past the page cache. 'buffered': through it (default: direct).")
@@ -54,7 +54,8 @@ struct ServeOptions: ParsableArguments, Sendable {
     @Option(help: "A JSON file with any of these options, without the leading dashes.")
     var config: String?
 
-    @Option(help: "Least severe messages logged: trace, debug, info, notice, warning, error or critical (default: notice).")
+    @Option(
+        help: "Least severe messages logged: trace, debug, info, notice, warning, error or critical (default: notice).")
     var logLevel: String?
 
     @Flag(help: "Start although acknowledged entries are damaged on disk, and lose them.")
@@ -68,20 +69,25 @@ struct ServeOptions: ParsableArguments, Sendable {
         server.dataDirectory = dataDir ?? reader.string(forKey: "data-dir", default: server.dataDirectory)
         server.listen = try address("listen", listen ?? reader.string(forKey: "listen")) ?? server.listen
         server.advertised = try address("advertise", advertise ?? reader.string(forKey: "advertise"))
-        server.peerListen = try address("peer-listen", peerListen ?? reader.string(forKey: "peer-listen")) ?? server.peerListen
+        server.peerListen =
+            try address("peer-listen", peerListen ?? reader.string(forKey: "peer-listen")) ?? server.peerListen
         server.cluster = try members(cluster ?? reader.string(forKey: "cluster"))
         server.shardCount = shards ?? reader.int(forKey: "shards", default: 1)
         server.compression = try compression(compression ?? reader.string(forKey: "compression"))
         server.durability = try durability(durability ?? reader.string(forKey: "durability"))
         server.writePath = try writePath(writePath ?? reader.string(forKey: "write-path"))
         let segment = segmentMib ?? reader.int(forKey: "segment-mib", default: 64)
-        guard (1...1_024).contains(segment) else { throw ValidationError("--segment-mib is \(segment); choose 1 to 1024") }
+        guard (1...1_024).contains(segment) else {
+            throw ValidationError("--segment-mib is \(segment); choose 1 to 1024")
+        }
         server.segmentBytes = segment.mebibytes
         server.autoCreateTopics = try boolean(
             "auto-create-topics", autoCreateTopics ?? reader.string(forKey: "auto-create-topics")) ?? true
         server.defaultPartitionCount = Int32(
             clamping: defaultPartitions ?? reader.int(forKey: "default-partitions", default: 1))
-        guard server.defaultPartitionCount >= 1 else { throw ValidationError("--default-partitions must be at least 1") }
+        guard server.defaultPartitionCount >= 1 else {
+            throw ValidationError("--default-partitions must be at least 1")
+        }
         server.rack = rack ?? reader.string(forKey: "rack")
         server.acceptDataLoss = acceptDataLoss
         return server

@@ -15,7 +15,9 @@ import Testing
     @Test func `a block is found by every index it contains and by no other`() {
         var cache = BlockCache(bytesMax: 1.mebibytes)
         for base in [41, 11, 31] as [UInt64] { cache.insert(Self.block(base)) }
-        for index in [11, 15, 20] as [UInt64] { #expect(cache.block(containing: LogIndex(index))?.base == LogIndex(11)) }
+        for index in [11, 15, 20] as [UInt64] {
+            #expect(cache.block(containing: LogIndex(index))?.base == LogIndex(11))
+        }
         #expect(cache.block(containing: LogIndex(31))?.base == LogIndex(31))
         #expect(cache.block(containing: LogIndex(50))?.base == LogIndex(41))
         for index in [0, 10, 21, 30, 51] as [UInt64] { #expect(cache.block(containing: LogIndex(index)) == nil) }

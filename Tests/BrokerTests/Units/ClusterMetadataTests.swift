@@ -71,7 +71,9 @@ import Testing
 
     @Test func `topics are listed by name`() {
         var metadata = ClusterMetadata()
-        for (number, name) in ["c", "a", "b"].enumerated() { _ = metadata.create(Self.topic(name, id: UInt64(number + 1))) }
+        for (number, name) in ["c", "a", "b"].enumerated() {
+            _ = metadata.create(Self.topic(name, id: UInt64(number + 1)))
+        }
         #expect(metadata.sortedTopics.map(\.name) == ["a", "b", "c"])
     }
 

@@ -49,7 +49,9 @@ import Testing
             })
     }
 
-    @Test(arguments: golden.indices) func `commands have the bytes that logs of running clusters have`(index: Int) throws {
+    @Test(arguments: golden.indices) func `commands have the bytes that logs of running clusters have`(
+        index: Int
+    ) throws {
         let (command, hex) = Self.golden[index]
         #expect(command.encoded() == Self.bytes(hex))
         #expect(try Command.decode(Self.bytes(hex)) == command)
@@ -75,7 +77,9 @@ import Testing
         var random = RandomSource(seed: seed)
         var decoded = 0
         for _ in 0..<200 {
-            var bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            var bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             if !bytes.isEmpty { bytes[0] = UInt8.random(in: 0...9, using: &random) }
             // What decodes is a command like any other: encoding it again gives a command that is equal.
             guard let command = try? Command.decode(ByteBuffer(bytes: bytes)) else { continue }

@@ -13,7 +13,8 @@ import Testing
         var position = 0
         for (index, count) in [3, 1, 10].enumerated() {
             let result = state.apply(
-                .sample(Self.key, count: Int32(count)), at: LogIndex(UInt64(index + 1)), position: position, term: Term(1))
+                .sample(Self.key, count: Int32(count)), at: LogIndex(UInt64(index + 1)), position: position,
+                term: Term(1))
             #expect(result == .appended(baseOffset: Offset(Int64([0, 3, 4][index])), logStart: .zero))
             position += 100
         }
@@ -41,7 +42,8 @@ import Testing
         let state = PartitionState()
         for (index, term) in [2, 2, 5, 9].enumerated() {
             _ = state.apply(
-                .sample(Self.key, count: 10), at: LogIndex(UInt64(index + 1)), position: index, term: Term(UInt64(term)))
+                .sample(Self.key, count: 10), at: LogIndex(UInt64(index + 1)), position: index, term: Term(UInt64(term))
+            )
         }
         #expect(state.epochStarts.map(\.epoch) == [2, 5, 9])
         #expect(state.epochStarts.map(\.startOffset) == [Offset(0), Offset(20), Offset(30)])

@@ -105,7 +105,9 @@ import Testing
     @Test(arguments: 0..<20 as Range<UInt64>) func `no bytes at all trap the decoder`(seed: UInt64) {
         var random = RandomSource(seed: seed)
         for _ in 0..<300 {
-            var bytes = (0..<Int.random(in: 0...200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            var bytes = (0..<Int.random(in: 0...200, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             if !bytes.isEmpty { bytes[0] = UInt8.random(in: 0...5, using: &random) }
             if bytes.count > 1, Bool.random(using: &random) { bytes[1] = UInt8.random(in: 0...7, using: &random) }
             let decoded = try? PeerFrameCodec.decode(ByteBuffer(bytes: bytes))

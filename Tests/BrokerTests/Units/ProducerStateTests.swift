@@ -54,7 +54,9 @@ import Testing
         #expect(state.verdict(epoch: 3, sequence: 1, count: 1) == .staleEpoch)
     }
 
-    @Test(arguments: [(0, 1, 1), (.max, 1, 0), (.max - 1, 3, 1), (.max, 0, .max), (5, .max, 4)] as [(Int32, Int32, Int32)])
+    @Test(
+        arguments: [(0, 1, 1), (.max, 1, 0), (.max - 1, 3, 1), (.max, 0, .max), (5, .max, 4)] as [(Int32, Int32, Int32)]
+    )
     func `sequences wrap from the largest number to 0`(sequence: Int32, count: Int32, expected: Int32) {
         #expect(ProducerState.advance(sequence, by: count) == expected)
     }

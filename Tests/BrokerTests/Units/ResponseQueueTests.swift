@@ -46,7 +46,8 @@ import Testing
         #expect(queue.readyBytes == 0)
     }
 
-    @Test(arguments: 0..<10 as Range<UInt64>) func `whatever the order of completion, nothing is lost or changes places`(seed: UInt64) {
+    @Test(arguments: 0..<10 as Range<UInt64>)
+    func `whatever the order of completion, nothing is lost or changes places`(seed: UInt64) {
         var random = RandomSource(seed: seed)
         var queue = ResponseQueue()
         var open: [(ResponseQueue.Ticket, Int)] = []

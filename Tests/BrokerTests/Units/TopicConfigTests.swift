@@ -15,7 +15,8 @@ import Testing
 
     @Test func `what has an effect is parsed`() {
         let config = TopicConfig([
-            .init(name: "max.message.bytes", value: "123"), .init(name: "message.timestamp.type", value: "LogAppendTime"),
+            .init(name: "max.message.bytes", value: "123"),
+            .init(name: "message.timestamp.type", value: "LogAppendTime"),
             .init(name: "message.timestamp.after.max.ms", value: "5"),
             .init(name: "message.timestamp.before.max.ms", value: "6"),
         ])
@@ -55,7 +56,8 @@ import Testing
     @Test(arguments: [
         ("retention.ms", "-2"), ("retention.ms", "9223372036854775808"), ("preallocate", "TRUE"),
         ("min.cleanable.dirty.ratio", "-0.1"), ("cleanup.policy", "delete,compact"), ("max.message.bytes", "104857601"),
-        ("segment.bytes", "13"), ("retention.ms", ""), ("retention.ms", "1 "), ("unclean.leader.election.enable", "true"),
+        ("segment.bytes", "13"), ("retention.ms", ""), ("retention.ms", "1 "),
+        ("unclean.leader.election.enable", "true"),
     ]) func `values beyond them are refused with the key's name`(name: String, value: String) {
         #expect(TopicConfig.reasonToRefuse(name, value)?.contains(name) == true)
     }

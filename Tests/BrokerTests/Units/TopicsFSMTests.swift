@@ -40,10 +40,11 @@ import Testing
             .stamp(base: LogIndex(1), term: Term(1), segment: LogIndex(1))
         var responses: [CommandResult] = []
         machine.apply(CommittedBlock(term: Term(1), entries: block.entries, payload: nil), responses: &responses)
-        #expect(responses == [
-            .none, .appended(baseOffset: .zero, logStart: .zero), .none,
-            .appended(baseOffset: Offset(1), logStart: .zero),
-        ])
+        #expect(
+            responses == [
+                .none, .appended(baseOffset: .zero, logStart: .zero), .none,
+                .appended(baseOffset: Offset(1), logStart: .zero),
+            ])
     }
 
     @Test func `the partitions that got batches are told once for each batch`() {
@@ -59,12 +60,16 @@ import Testing
         machine.takeTouched { _, _ in Issue.record("told twice") }
     }
 
-    @Test(arguments: 0..<10 as Range<UInt64>) func `the same log cut into other blocks gives the same state`(seed: UInt64) {
+    @Test(arguments: 0..<10 as Range<UInt64>) func `the same log cut into other blocks gives the same state`(
+        seed: UInt64
+    ) {
         var random = RandomSource(seed: seed)
         let commands: [(Command, payloadBytes: Int)] = (0..<300).map { number in
-            let key = PartitionKey(TopicNumber(UInt32.random(in: 1...2, using: &random)), Int32.random(in: 0...2, using: &random))
+            let key = PartitionKey(
+                TopicNumber(UInt32.random(in: 1...2, using: &random)), Int32.random(in: 0...2, using: &random))
             if Int.random(in: 0..<100, using: &random) == 0 { return (.forgetTopic(TopicNumber(3)), 0) }
-            let producer = ByteBuffer.Producer(id: Int64.random(in: 0...2, using: &random), sequence: Int32.random(in: 0...5, using: &random))
+            let producer = ByteBuffer.Producer(
+                id: Int64.random(in: 0...2, using: &random), sequence: Int32.random(in: 0...5, using: &random))
             return (
                 .produce(.sample(key, count: 1, maxTimestamp: Int64(number), producer: producer, at: Int64(number))),
                 Int.random(in: 1...10_000, using: &random)

@@ -102,7 +102,9 @@ extension SimulatedClient {
     }
 
     /// The values of all records from `offset` to the end of the partition, fetch after fetch.
-    func consume(_ name: String, partition: Int32 = 0, from offset: Int64 = 0, maxBytes: Int32 = 1 << 20) throws -> [String] {
+    func consume(
+        _ name: String, partition: Int32 = 0, from offset: Int64 = 0, maxBytes: Int32 = 1 << 20
+    ) throws -> [String] {
         var values: [String] = []
         var next = offset
         while true {
@@ -161,7 +163,9 @@ extension SimulatedClient {
     }
 
     private func only<Element>(_ elements: [Element]?) throws -> Element {
-        guard let elements, elements.count == 1 else { throw UnexpectedAnswer("not one partition: \(String(describing: elements))") }
+        guard let elements, elements.count == 1 else {
+            throw UnexpectedAnswer("not one partition: \(String(describing: elements))")
+        }
         return elements[0]
     }
 }

@@ -90,7 +90,9 @@ final class World {
                 guard let leader = leader(ofShard: shard) else { return false }
                 return up.allSatisfy { $0.broker.shards[shard].leader == leader.id }
             }
-            && up.allSatisfy { $0.broker.metadata.brokers.count == brokers.count && $0.broker.metadata.clusterID != nil }
+            && up.allSatisfy {
+                $0.broker.metadata.brokers.count == brokers.count && $0.broker.metadata.clusterID != nil
+            }
     }
 
     // MARK: Leaders
