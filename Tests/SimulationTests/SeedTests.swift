@@ -32,9 +32,9 @@ struct SeedTests {
 }
 
 extension ExperimentOptions {
-    /// Five seconds and small values, for builds without optimization.
+    /// Four seconds and small values, for builds without optimization.
     static func brief(seed: UInt64) -> ExperimentOptions {
-        var options = ExperimentOptions(seed: seed, duration: .seconds(5))
+        var options = ExperimentOptions(seed: seed, duration: .seconds(4))
         options.workload.paddingMax = min(options.workload.paddingMax, 100)
         options.workload.pauseMax = max(options.workload.pauseMax, .milliseconds(100))
         options.workload.consumers = 1

@@ -23,6 +23,7 @@ public final class SimulatedBroker {
     private(set) var life = Life()
     private(set) var logs: [SegmentLog] = []
     private var link: BrokerLink?
+    private var loop: SimulatedLoop?
     /// What is lost when a failed storage ends the process.
     private var lossAtFailure = SimulatedFileSystem.Loss.nothing
     private(set) var writers: [SimulatedExecutor] = []
@@ -49,6 +50,7 @@ public final class SimulatedBroker {
         var disk = random.fork("latency \(starts)")
         let latency = { [unowned world] in world.options.disk.draw(&disk) }
         let loop = SimulatedLoop(world.scheduler, life: life, driftPartsPerMillion: world.drift(of: id))
+        self.loop = loop
         let reader = SimulatedExecutor(world.scheduler, life: life, latency: latency)
         writers = (0..<world.options.shardCount).map { _ in
             SimulatedExecutor(world.scheduler, life: life, latency: latency)
@@ -67,7 +69,7 @@ public final class SimulatedBroker {
         } catch {
             failure = error
             life.end()
-            logs = []
+            release()
             files.restart(losing: .nothing)
         }
     }
@@ -140,6 +142,8 @@ public final class SimulatedBroker {
     private func release() {
         link?.close()
         broker?.shutdown()
+        loop?.close()
+        loop = nil
         broker = nil
         logs = []
         link = nil

@@ -11,6 +11,9 @@ public final class SimulatedLoop: EventLoop, @unchecked Sendable {
     /// How much faster than the world this process's clock runs, in parts per million.
     private let driftPartsPerMillion: Int64
     private let start: Instant
+    /// How to fail what is scheduled and has not happened.
+    private var waiting: [UInt64: () -> Void] = [:]
+    private var lastNumber: UInt64 = 0
 
     public init(_ scheduler: Scheduler, life: Life, driftPartsPerMillion: Int64 = 0) {
         self.scheduler = scheduler
@@ -34,7 +37,11 @@ public final class SimulatedLoop: EventLoop, @unchecked Sendable {
 
     public func submit<T>(_ task: @escaping @Sendable () throws -> T) -> EventLoopFuture<T> {
         let promise = makePromise(of: T.self)
-        execute { promise.assumeIsolated().completeWith(Result { try task() }) }
+        let number = remember(promise)
+        execute {
+            self.waiting[number] = nil
+            promise.assumeIsolated().completeWith(Result { try task() })
+        }
         return promise.futureResult
     }
 
@@ -49,11 +56,29 @@ public final class SimulatedLoop: EventLoop, @unchecked Sendable {
     ) -> Scheduled<T> {
         let promise = makePromise(of: T.self)
         let cancellation = Cancellation()
-        scheduler.after(TimeSpan(nanoseconds: delay.nanoseconds), for: life) {
+        let number = remember(promise)
+        scheduler.after(TimeSpan(nanoseconds: delay.nanoseconds), for: life) { [self] in
             guard !cancellation.isCancelled else { return }
+            waiting[number] = nil
             promise.assumeIsolated().completeWith(Result { try task() })
         }
-        return Scheduled(promise: promise) { cancellation.isCancelled = true }
+        return Scheduled(promise: promise) { [self] in
+            cancellation.isCancelled = true
+            waiting[number] = nil
+        }
+    }
+
+    private func remember<T>(_ promise: EventLoopPromise<T>) -> UInt64 {
+        lastNumber += 1
+        waiting[lastNumber] = { promise.fail(EventLoopError.cancelled) }
+        return lastNumber
+    }
+
+    /// The process has ended: what was scheduled will not happen. NIO traps on a promise that is merely forgotten.
+    func close() {
+        let forgotten = waiting.sorted { $0.key < $1.key }
+        waiting = [:]
+        for (_, fail) in forgotten { fail() }
     }
 
     /// Owner: the scheduled task it belongs to. `@unchecked Sendable` for the reason the loop has.
