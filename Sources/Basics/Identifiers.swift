@@ -1,4 +1,4 @@
-/// The words of the Raft paper and the Kafka protocol as distinct types, so that an index cannot be passed for an offset.
+/// The words of the Raft paper and of Kafka as distinct types, so that an index is never taken for an offset.
 
 /// A Raft term (Raft paper §5.1). Starts at 0, which no leader ever holds.
 public struct Term: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {

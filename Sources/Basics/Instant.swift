@@ -8,7 +8,9 @@ public struct Instant: Hashable, Comparable, Sendable, CustomStringConvertible {
     public static let zero = Instant(nanoseconds: 0)
     public static let distantFuture = Instant(nanoseconds: .max)
     public static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }
-    public static func + (a: Instant, span: TimeSpan) -> Instant { Instant(nanoseconds: a.nanoseconds + span.nanoseconds) }
+    public static func + (a: Instant, span: TimeSpan) -> Instant {
+        Instant(nanoseconds: a.nanoseconds + span.nanoseconds)
+    }
     public static func - (a: Instant, b: Instant) -> TimeSpan { TimeSpan(nanoseconds: a.nanoseconds - b.nanoseconds) }
     public var description: String { "\(nanoseconds)ns" }
 }

@@ -22,7 +22,8 @@ struct Overrides: ParsableArguments {
     static var kinds: String { FaultKind.allCases.map(\.rawValue).joined(separator: ", ") }
 
     func validate() throws {
-        for count in [producers, plainProducers, consumers, topics].compactMap({ $0 }) where !(0...100).contains(count) {
+        let counts = [producers, plainProducers, consumers, topics].compactMap { $0 }
+        for count in counts where !(0...100).contains(count) {
             throw ValidationError("Counts of clients and topics are from 0 to 100.")
         }
     }

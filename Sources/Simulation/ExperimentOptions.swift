@@ -54,7 +54,8 @@ extension ExperimentOptions: CustomStringConvertible {
         disk up to \(world.disk.latencyMax), network up to \(world.network.delayMax), one in: \
         stall \(world.network.stallOneIn), reset \(world.network.resetOneIn), twice \(world.network.duplicateOneIn)
         producers \(workload.idempotentProducers) idempotent + \(workload.plainProducers), \
-        consumers \(workload.consumers), topics \(workload.topics)\(workload.changesTopics ? " changing" : "") of up to \
+        consumers \(workload.consumers), \
+        topics \(workload.topics)\(workload.changesTopics ? " changing" : "") of up to \
         \(workload.partitionsMax) partitions, pause up to \(workload.pauseMax), values around \(workload.paddingMax)
         faults every \(faults.intervalMax) for \(faults.durationMax) at most: \
         \(faults.kinds.map(\.rawValue).joined(separator: " "))

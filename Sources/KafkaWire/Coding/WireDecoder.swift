@@ -3,7 +3,8 @@ import NIOCore
 
 /// Reads one message from a buffer.
 ///
-/// Owned by one call, ``decode(_:version:isFlexible:)``, on one thread. What it allocates is bounded by the bytes it is given (strings are copied out of
+/// Owned by one call, ``decode(_:version:isFlexible:)``, on one thread. What it allocates is bounded by the bytes it
+/// is given (strings are copied out of
 /// them, records are slices of them) and, for arrays, by ``maximumArrayBytes``.
 public struct WireDecoder: FieldCoder {
     /// The memory that all arrays of one message may take together. Without it a frame full of two-byte elements

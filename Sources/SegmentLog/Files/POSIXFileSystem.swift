@@ -93,8 +93,8 @@ private func check(_ result: Int32, _ operation: StorageOperation, _ path: Strin
     return result
 }
 
-/// An open descriptor. Positioned calls only, so it has no state that threads could disturb but the direct writer, which
-/// guards its own.
+/// An open descriptor. Positioned calls only, so it has no state that threads could disturb but the direct writer,
+/// which guards its own.
 private final class POSIXFile: StorageFile, FileLock {
     /// Buffers in one call of pwritev(2); Linux takes 1024.
     private static let vectorCountMax = 512

@@ -2,7 +2,7 @@ import Basics
 import Broker
 import SegmentLog
 
-/// Compares the replicas when nothing moves any more: state machines, logs block by block, sealed segments byte by byte.
+/// Compares the replicas when nothing moves any more: state machines, logs block by block, sealed segments by bytes.
 ///
 /// Owner: the `Experiment`.
 final class ReplicaChecker {

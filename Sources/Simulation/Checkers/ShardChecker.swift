@@ -51,7 +51,8 @@ final class ShardChecker {
             world.fail("\(who): commit index \(report.commitIndex) after \(before.commitIndex)")
         }
         if report.appliedIndex < before.appliedIndex || report.appliedIndex > report.commitIndex {
-            world.fail("\(who): applied \(report.appliedIndex), \(before.appliedIndex) before, of \(report.commitIndex)")
+            world.fail(
+                "\(who): applied \(report.appliedIndex), \(before.appliedIndex) before, of \(report.commitIndex)")
         }
         if report.pendingBytes > world.options.pendingBytes {
             world.fail("\(who): \(report.pendingBytes) bytes wait, more than the bound")

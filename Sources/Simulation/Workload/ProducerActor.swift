@@ -77,7 +77,8 @@ final class ProducerActor {
     }
 
     private func acquireID() {
-        client.call(InitProducerIDRequest { $0.transactionTimeoutMs = 60_000 }, to: view.anyBroker()) { [weak self] result in
+        let request = InitProducerIDRequest { $0.transactionTimeoutMs = 60_000 }
+        client.call(request, to: view.anyBroker()) { [weak self] result in
             guard let self else { return }
             if case .success(let response) = result, response.errorCode == .none {
                 producerID = response.producerID

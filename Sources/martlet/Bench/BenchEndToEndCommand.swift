@@ -39,7 +39,8 @@ struct BenchEndToEndCommand: ClientCommand {
             return (target, try await admin.offsets(of: partitions, at: .end))
         }
         let pool = try BatchPool(
-            records.payload, recordBytes: records.recordSize, batchBytes: records.recordSize, codec: records.codec.codec,
+            records.payload, recordBytes: records.recordSize, batchBytes: records.recordSize,
+            codec: records.codec.codec,
             count: BatchPool.countMinimum, seed: records.seed, timestamp: Int64(Date().timeIntervalSince1970 * 1_000))
         let frames = try pool.batches.map { try ProduceFrame($0, topic: target.topic, acks: acks) }
         // One partition for each pair, wherever its leader is.

@@ -32,7 +32,8 @@ struct LogDirectoryOptions: ParsableArguments {
             let name = URL(fileURLWithPath: directory).lastPathComponent
             guard names.contains("state"), name.hasPrefix("shard-"), let number = UInt16(name.dropFirst("shard-".count))
             else {
-                throw ValidationError("\(directory) is neither a broker's data directory nor a shard-N directory in one")
+                throw ValidationError(
+                    "\(directory) is neither a broker's data directory nor a shard-N directory in one")
             }
             shards = [(ShardID(number), directory)]
         }

@@ -64,14 +64,18 @@ struct LogPrinter {
     func print(_ verification: LogInspector.Verification, of shard: ShardID, at path: String) {
         begin(shard, path)
         for segment in verification.segments {
-            emit("segment", [("shard", shard.rawValue), ("base", segment.base.rawValue), ("last", segment.last.rawValue),
+            emit("segment", [("shard", shard.rawValue), ("base", segment.base.rawValue),
+                ("last", segment.last.rawValue),
                 ("blocks", segment.blocks), ("bytes", segment.bytes), ("crc", hex(segment.checksum)),
                 ("sidecar", segment.sidecar.rawValue)], indent: 1)
         }
         if verification.hasTornTail {
-            emit("tornTail", [("shard", shard.rawValue), ("note", "unfinished write at the end, cut off at the next start")], indent: 1)
+            let note = "unfinished write at the end, cut off at the next start"
+            emit("tornTail", [("shard", shard.rawValue), ("note", note)], indent: 1)
         }
-        for range in verification.damage { emit("damage", [("shard", shard.rawValue), ("what", "\(range)")], indent: 1) }
+        for range in verification.damage {
+            emit("damage", [("shard", shard.rawValue), ("what", "\(range)")], indent: 1)
+        }
         emit("result", [("shard", shard.rawValue), ("sound", verification.isSound)])
     }
 

@@ -37,7 +37,9 @@ struct DemoCorpus: Sendable {
     }
 
     /// Calls back with each record of one producer's share, in order.
-    func forEachRecord(of producer: Int, among producerCount: Int, _ body: (ByteBuffer) async throws -> Void) async throws {
+    func forEachRecord(
+        of producer: Int, among producerCount: Int, _ body: (ByteBuffer) async throws -> Void
+    ) async throws {
         let share = count * producer / producerCount ..< count * (producer + 1) / producerCount
         switch source {
         case .lines(let data, let starts):

@@ -44,7 +44,9 @@ struct DemoReport {
         check(reading.missing == 0, "\(reading.missing) acknowledged records are missing")
         check(reading.unexpected == 0, "\(reading.unexpected) records are not the ones that were acknowledged there")
         check(reading.disorder == 0, "\(reading.disorder) records came out of order")
-        check(reading.records == written.acknowledged, "\(reading.records) records were read, \(written.acknowledged) acknowledged")
+        check(
+            reading.records == written.acknowledged,
+            "\(reading.records) records were read, \(written.acknowledged) acknowledged")
         for replica in replicas {
             check(replica.verification.isSound, "the log of broker \(replica.broker) is damaged")
             check(replica.blocks == replicas[0].blocks, "the log of broker \(replica.broker) differs from broker 1's")
@@ -61,26 +63,31 @@ struct DemoReport {
         return DemoConsole.milliseconds(latencies[min(latencies.count - 1, Int(Double(latencies.count) * fraction))])
     }
 
+    private func decimal(_ value: Double) -> String { String(format: "%.1f", value) }
+
     func print(keptIn directory: String?) {
         let seconds = DemoConsole.seconds(elapsed), readSeconds = DemoConsole.seconds(readTime)
         let stored = replicas.first?.verification.segments.reduce(0) { $0 + $1.bytes } ?? 0
         var rows: [(String, String)] = [
-            ("written", "\(DemoConsole.count(written.acknowledged)) records, \(DemoConsole.megabytes(written.bytes)) in "
-                + String(format: "%.1f s, the kill included: %@ records/s, %.0f MB/s", seconds,
-                    DemoConsole.count(Int(Double(written.acknowledged) / seconds)), Double(written.bytes) / 1e6 / seconds)),
+            ("written", "\(DemoConsole.count(written.acknowledged)) records, \(DemoConsole.megabytes(written.bytes)) "
+                + "in \(decimal(seconds)) s, the kill included: "
+                + "\(DemoConsole.count(Int(Double(written.acknowledged) / seconds))) records/s, "
+                + "\(decimal(Double(written.bytes) / 1e6 / seconds)) MB/s"),
             ("to acknowledgement", "p50 \(percentile(0.5)), p99 \(percentile(0.99)), max \(percentile(1))"),
             ("fail-over gap", "\(DemoConsole.milliseconds(written.gapMax)) without an acknowledgement"),
             ("read back", "\(DemoConsole.count(reading.records)) records in "
-                + String(format: "%.1f s, %.0f MB/s", readSeconds, Double(reading.bytes) / 1e6 / max(0.001, readSeconds))),
+                + "\(decimal(readSeconds)) s, \(decimal(Double(reading.bytes) / 1e6 / max(0.001, readSeconds))) MB/s"),
             ("log on each broker", "\(DemoConsole.megabytes(stored)), "
-                + String(format: "%.1f times smaller than the records", Double(written.bytes) / Double(max(1, stored)))),
+                + "\(decimal(Double(written.bytes) / Double(max(1, stored)))) times smaller than the records"),
         ]
         for replica in replicas {
             rows.append(("broker \(replica.broker)", "\(DemoConsole.count(replica.blocks.count)) blocks, "
                 + "\(DemoConsole.megabytes(replica.bytesOnDisk)) on disk, checksum \(replica.checksum)"))
         }
         Swift.print("")
-        for (name, value) in rows { Swift.print("  " + name.padding(toLength: 20, withPad: " ", startingAt: 0) + value) }
+        for (name, value) in rows {
+            Swift.print("  " + name.padding(toLength: 20, withPad: " ", startingAt: 0) + value)
+        }
         Swift.print("")
         if isFaultless {
             Swift.print("Every acknowledged record is there, exactly once, in order, on all three brokers.")
@@ -95,6 +102,7 @@ struct DemoReport {
               martlet consume greetings --from beginning             read it back
               martlet bench produce --duration 10                    measure this machine
             """)
-        if let directory { Swift.print("The brokers' data and logs are kept in \(directory)/; try: martlet log verify \(directory)/broker-1") }
+        guard let directory else { return }
+        Swift.print("The brokers' data and logs are kept; try: martlet log verify \(directory)/broker-1")
     }
 }

@@ -36,7 +36,8 @@ final class DemoStory {
         let latencies = try await write(admin)
         let elapsed = ContinuousClock.now - start
         let written = ledger.snapshot
-        DemoConsole.line("All \(DemoConsole.count(written.acknowledged)) records acknowledged. Reading them back by offset …")
+        DemoConsole.line(
+            "All \(DemoConsole.count(written.acknowledged)) records acknowledged. Reading them back by offset …")
         var report = DemoReport(
             written: written, expected: corpus.count, elapsed: elapsed, latencies: latencies.sorted())
         let readStart = ContinuousClock.now
@@ -93,7 +94,8 @@ final class DemoStory {
             let contents = ledger.snapshot
             let rate = Double(contents.bytes) / 1e6 / max(0.001, DemoConsole.seconds(ContinuousClock.now - start))
             let percent = contents.acknowledged * 100 / corpus.count
-            let note = killed.map { hasRestarted ? "broker \($0.id) is back" : "broker \($0.id) is dead" } ?? "all brokers up"
+            let state = hasRestarted ? "back" : "dead"
+            let note = killed.map { "broker \($0.id) is \(state)" } ?? "all brokers up"
             DemoConsole.progress(
                 "\(percent) %  \(DemoConsole.count(contents.acknowledged)) acknowledged  "
                     + String(format: "%.0f MB/s", rate) + "  \(note)")

@@ -3,7 +3,9 @@ import Basics
 /// Realistic records by seed: the events of a web shop as JSON lines of about 220 bytes, with what real events have
 /// in common (the same keys, few values for most, some text, some noise that no codec can shrink).
 struct EventGenerator {
-    private static let kinds = ["view", "view", "view", "search", "add_to_cart", "add_to_cart", "remove", "checkout", "payment"]
+    private static let kinds = [
+        "view", "view", "view", "search", "add_to_cart", "add_to_cart", "remove", "checkout", "payment",
+    ]
     private static let countries = ["DE", "FR", "US", "US", "GB", "JP", "BR", "IN", "NL", "SE", "PL", "ES"]
     private static let agents = ["Firefox/146", "Chrome/148", "Chrome/147", "Safari/20", "Edge/148", "martlet-app/3.2"]
     private static let words = [
@@ -24,7 +26,8 @@ struct EventGenerator {
         return """
             {"ts":\(clock),"id":"\(producer)-\(sequence)","type":"\(pick(Self.kinds))","user":\(user),\
             "session":"\(hex(random.next()))","country":"\(pick(Self.countries))","agent":"\(pick(Self.agents))",\
-            "item":{"sku":"SKU-\(random.next() % 8_000)","name":"\(pick(Self.words)) \(pick(Self.words))","price":\(price)},\
+            "item":{"sku":"SKU-\(random.next() % 8_000)",\
+            "name":"\(pick(Self.words)) \(pick(Self.words))","price":\(price)},\
             "qty":\(random.next() % 4 + 1)}
             """
     }
