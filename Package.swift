@@ -92,6 +92,19 @@ let package = Package(
             name: "KafkaWireTests", dependencies: ["KafkaWire", "Basics", "CMartlet", nioCore], exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
+            name: "RaftTests",
+            dependencies: [
+                "Raft", "RaftCore", "SegmentLog", "Basics", nioCore, nioEmbedded, nioPosix, logging, deque,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "NetworkingTests",
+            dependencies: [
+                "Networking", "Broker", "KafkaWire", "Raft", "RaftCore", "SegmentLog", "Basics", nioCore, nioEmbedded,
+                nioPosix, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "BrokerTests", dependencies: ["Broker", "Basics", nioCore, deque, logging], swiftSettings: strict),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "Broker", "RaftCore", "Basics"], swiftSettings: strict),

@@ -87,11 +87,15 @@ public final class Broker {
         ticker = loop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(50)) { _ in bound.value.tick() }
     }
 
-    /// Stops taking part. What waits fails; the logs are left to their owner.
+    /// Stops taking part. What waits fails; the logs are left to their owner. Fetches that wait hold the broker: they
+    /// are dropped, as their connections are.
     public func shutdown() {
         loop.preconditionInEventLoop()
         ticker?.cancel()
-        for shard in shards { shard.node.shutdown() }
+        for shard in shards {
+            shard.node.shutdown()
+            shard.waitingFetches = WaitingFetches()
+        }
     }
 
     // MARK: Shards

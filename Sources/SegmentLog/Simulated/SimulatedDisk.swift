@@ -154,6 +154,14 @@ struct SimulatedDisk {
         nameChanges.append(change)
     }
 
+    mutating func erase() {
+        restart(losing: .nothing)
+        files = [:]
+        names = [:]
+        durableNames = [:]
+        nameChanges = []
+    }
+
     mutating func restart(losing loss: SimulatedFileSystem.Loss) {
         life += 1
         callsLeft = .max

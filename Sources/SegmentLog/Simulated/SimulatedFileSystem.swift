@@ -54,6 +54,9 @@ public final class SimulatedFileSystem: FileSystem {
     /// Ends whoever uses the files: open files and locks are gone, and so is what `loss` takes.
     public func restart(losing loss: Loss) { world.withLock { $0.restart(losing: loss) } }
 
+    /// Ends whoever uses the files, and removes them all.
+    public func erase() { world.withLock { $0.erase() } }
+
     /// The bytes of a file as a reader sees them; nil if there is none.
     public func content(_ path: String) -> [UInt8]? {
         world.withLock { world in world.names[path].flatMap { world.files[$0]?.cached } }

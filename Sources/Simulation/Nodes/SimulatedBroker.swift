@@ -17,7 +17,7 @@ public final class SimulatedBroker {
     public private(set) var broker: Broker?
     /// Why the broker could not start or had to stop; nil while it runs or was merely crashed.
     public private(set) var failure: StorageError?
-    private let world: World
+    private unowned let world: World
     private let random: RandomSource
     private var starts: UInt64 = 0
     private(set) var life = Life()
@@ -47,7 +47,7 @@ public final class SimulatedBroker {
         life = Life()
         failure = nil
         var disk = random.fork("latency \(starts)")
-        let latency = { [world] in world.options.disk.draw(&disk) }
+        let latency = { [unowned world] in world.options.disk.draw(&disk) }
         let loop = SimulatedLoop(world.scheduler, life: life, driftPartsPerMillion: world.drift(of: id))
         let reader = SimulatedExecutor(world.scheduler, life: life, latency: latency)
         writers = (0..<world.options.shardCount).map { _ in
@@ -83,7 +83,7 @@ public final class SimulatedBroker {
         let broker = Broker(
             configuration: configuration, logs: logs.map { SegmentBlockLog($0) }, transport: link, forwarding: link,
             encoderThread: SimulatedExecutor(world.scheduler, life: life, latency: { .microseconds(50) }),
-            eventLoop: loop, wallClock: { [world, id] in world.wallClock(of: id) },
+            eventLoop: loop, wallClock: { [unowned world, id] in world.wallClock(of: id) },
             seed: random.seed(for: "broker \(starts)"), logger: world.logger)
         broker.onStorageFailure = { [weak self] error in self?.storageFailed(error) }
         self.link = link
@@ -122,13 +122,27 @@ public final class SimulatedBroker {
         guard isRunning else { return }
         world.tell("broker \(id): crash losing \(loss)")
         life.end()
+        world.connectionsLost(of: .broker(id))
+        release()
+        files.restart(losing: loss)
+        files.clearCalls()
+        world.onEnd?(id)
+    }
+
+    /// Ends the process for good and empties its disk.
+    func discard() {
+        life.end()
+        release()
+        files.erase()
+    }
+
+    /// Lets go of a process that has ended: nobody hears what it says any more.
+    private func release() {
+        link?.close()
+        broker?.shutdown()
         broker = nil
         logs = []
         link = nil
-        files.restart(losing: loss)
-        files.clearCalls()
-        world.connectionsLost(of: .broker(id))
-        world.onEnd?(id)
     }
 
     /// The process does nothing for a while, and then goes on as if nothing had been.
@@ -170,10 +184,11 @@ public final class SimulatedBroker {
 /// A simulated broker's way to the others: the production frames, encoded and decoded, over the simulated network.
 final class BrokerLink: Transport, RequestForwarding {
     private let id: NodeID
-    private let world: World
+    private unowned let world: World
     private var hello: PeerHello?
     private var forwarded: [UInt64: (peer: NodeID, completion: (ByteBuffer?) -> Void)] = [:]
     private var lastForwarded: UInt64 = 0
+    private var isClosed = false
 
     init(id: NodeID, in world: World) {
         self.id = id
@@ -209,12 +224,19 @@ final class BrokerLink: Transport, RequestForwarding {
         if let hello { send(.hello(hello), to: peer) }
     }
 
+    /// The process has ended.
+    func close() {
+        isClosed = true
+        forwarded = [:]
+    }
+
     func send(_ frame: PeerFrame, to peer: NodeID) {
+        guard !isClosed else { return }
         var bytes = ByteBuffer()
         for part in PeerFrameCodec.encode(frame) { bytes.writeImmutableBuffer(part) }
         bytes.moveReaderIndex(forwardBy: 4)
         let sender = id
-        let deliver = { [world, bytes] in
+        let deliver = { [unowned world, bytes] in
             do {
                 world.broker(peer).receive(try PeerFrameCodec.decode(bytes), from: sender)
             } catch {

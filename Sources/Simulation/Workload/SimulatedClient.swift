@@ -118,14 +118,14 @@ final class SimulatedClient {
             while let frame = link.server.nextResponse() { answer(frame.withoutLength, over: link, of: id) }
         }
         link.server.onClose = { [weak self, weak link] in
-            guard let self, let link, !link.isReset else { return }
+            guard let self, let link, !link.isReset, link.brokerLife.isAlive else { return }
             world.network.reset(endpoint, .broker(id))
         }
         return link
     }
 
     private func answer(_ bytes: ByteBuffer, over link: Link, of id: NodeID) {
-        guard !link.isReset else { return }
+        guard !link.isReset, link.brokerLife.isAlive else { return }
         world.network.send(from: .broker(id), to: endpoint) {
             guard let correlationID: Int32 = bytes.getInteger(at: bytes.readerIndex) else { return }
             link.pending.removeValue(forKey: correlationID)?(.success(bytes))

@@ -133,7 +133,7 @@ public final class World {
 
     /// Lets go of everything that was still to happen; the world is not used afterwards.
     func end() {
-        for broker in brokers { broker.life.end() }
+        for broker in brokers { broker.discard() }
         scheduler.clear()
     }
 
