@@ -59,7 +59,7 @@ struct RaftCounter {
         let threads = StorageThread(name: "storage-\(id)")
         let configuration = RaftConfiguration(
             shard: .metadata, core: CoreConfiguration(id: id, voters: ids), seed: UInt64(id.rawValue))
-        let directory = "raft-counter-data/\(id)-\(UInt32.random(in: 0 ... .max))"
+        let directory = "/tmp/raft-counter-\(UInt32.random(in: 0 ... .max))/\(id)"
         let raft = try await Raft<Counter>.start(
             configuration, on: loop, encoderThread: threads, logger: Logger(label: "raft-counter")
         ) {

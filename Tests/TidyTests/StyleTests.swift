@@ -5,6 +5,7 @@ import Testing
     private static let columnsMax = 120
     private static let fileLinesMax = 600
     private static let fileLinesWanted = 400
+    private static let functionLinesMax = 60
 
     private static let all = Repository.sources + Repository.tests
     /// Modules that others build on: they print nothing and decide nothing about the process.
@@ -56,6 +57,19 @@ import Testing
         #expect(long.map { "\($0.path): \($0.lines.count)" } == [])
         for file in Self.all where file.lines.count > Self.fileLinesWanted {
             print("\(file.path) has \(file.lines.count) lines, \(Self.fileLinesWanted) are wanted")
+        }
+    }
+
+    @Test func `functions are short`() {
+        for file in Repository.sources {
+            for (start, line) in file.code.enumerated() where line.contains("func ") || line.contains("init(") {
+                // It ends at the first brace that stands where its first line begins.
+                let indent = line.prefix { $0 == " " }
+                guard line.hasSuffix("{") || line.hasSuffix("("),
+                    let end = file.code[start...].firstIndex(where: { $0 == indent + "}" })
+                else { continue }
+                #expect(end - start < Self.functionLinesMax, "\(file.path):\(start + 1)")
+            }
         }
     }
 
