@@ -32,6 +32,9 @@ final class PartitionState {
             case .duplicate(let baseOffset):
                 self.index.closeRun()
                 return .appended(baseOffset: baseOffset, logStart: logStart)
+            case .forgottenDuplicate:
+                self.index.closeRun()
+                return .refused(.duplicateSequenceNumber)
             case .staleEpoch:
                 self.index.closeRun()
                 return .refused(.invalidProducerEpoch)

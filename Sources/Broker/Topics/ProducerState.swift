@@ -17,6 +17,8 @@ struct ProducerState: Hashable, Sendable {
     enum Verdict: Hashable, Sendable {
         case append
         case duplicate(baseOffset: Offset)
+        /// A batch from before those remembered: it is stored, nobody knows where any more.
+        case forgottenDuplicate
         case staleEpoch
         case outOfOrder
     }
@@ -38,7 +40,10 @@ struct ProducerState: Hashable, Sendable {
         if let known = batches.first(where: { $0.firstSequence == sequence && $0.lastSequence == last }) {
             return .duplicate(baseOffset: known.baseOffset)
         }
-        guard let newest = batches.last else { return .append }
+        guard let oldest = batches.first, let newest = batches.last else { return .append }
+        // Sequences have no gaps, so what ends before the oldest batch remembered was stored. Its producer never heard
+        // so: the answer was lost with a leadership, and newer batches went ahead of the repetition.
+        if batches.count == Self.batchesMax, Self.isBefore(last, oldest.firstSequence) { return .forgottenDuplicate }
         return sequence == Self.advance(newest.lastSequence, by: 1) ? .append : .outOfOrder
     }
 
@@ -52,6 +57,12 @@ struct ProducerState: Hashable, Sendable {
             Batch(
                 firstSequence: sequence, lastSequence: Self.advance(sequence, by: count - 1), baseOffset: baseOffset))
         lastSeen = time
+    }
+
+    /// Whether `sequence` comes before `other` on the circle of sequences, less than half of it away.
+    private static func isBefore(_ sequence: Int32, _ other: Int32) -> Bool {
+        let distance = (Int64(other) - Int64(sequence)) & Int64(Int32.max)
+        return distance > 0 && distance < 1 << 30
     }
 
     /// Sequences wrap from the largest Int32 to 0.

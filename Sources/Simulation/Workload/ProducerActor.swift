@@ -193,11 +193,10 @@ final class ProducerActor {
             for (position, value) in batch.values.enumerated() {
                 history.acknowledge(value, at: answer.baseOffset + Int64(position))
             }
-            if let position = queue.batches.firstIndex(where: { $0 === batch }) {
-                queue.batches.remove(at: position)
-                queue.sent -= 1
-            }
-            if queue.isRecovering { failed(nil, lane, queue) }
+            settled(batch, lane, queue)
+        case .duplicateSequenceNumber:
+            // Stored by an earlier attempt; only consumers can tell where.
+            settled(batch, lane, queue)
         case .outOfOrderSequenceNumber where batch.wasFirst && !history.isDeleted(lane):
             world.fail("\(lane): \(batch.values[0]) refused as out of order, though nothing older is undecided")
         case .outOfOrderSequenceNumber, .notLeaderOrFollower, .requestTimedOut, .unknownTopicID,
@@ -206,6 +205,14 @@ final class ProducerActor {
         default:
             world.fail("\(lane): a produce was refused with \(answer.errorCode) \(answer.errorMessage ?? "")")
         }
+    }
+
+    private func settled(_ batch: Batch, _ lane: Lane, _ queue: Queue) {
+        if let position = queue.batches.firstIndex(where: { $0 === batch }) {
+            queue.batches.remove(at: position)
+            queue.sent -= 1
+        }
+        if queue.isRecovering { failed(nil, lane, queue) }
     }
 
     private func failed(_ batch: Batch?, _ lane: Lane, _ queue: Queue) {

@@ -38,8 +38,10 @@ import Testing
     @Test func `five batches are remembered`() {
         let state = state([1, 1, 1, 1, 1, 1])
         #expect(state.batches.count == 5)
-        #expect(state.verdict(epoch: 0, sequence: 0, count: 1) == .outOfOrder)
+        #expect(state.verdict(epoch: 0, sequence: 0, count: 1) == .forgottenDuplicate)
         #expect(state.verdict(epoch: 0, sequence: 1, count: 1) == .duplicate(baseOffset: .init(100)))
+        // It reaches into what is remembered, so it is no batch that was stored.
+        #expect(state.verdict(epoch: 0, sequence: 0, count: 2) == .outOfOrder)
     }
 
     @Test func `an older epoch is stale, a newer one begins at 0 and forgets`() {
