@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = os.environ.get("MARTLET_BIN", str(ROOT / ".build/release/martlet"))
 # (record bytes, batch bytes, connections, requests in flight on each)
-SCENARIOS = [(record, batch, 8, depth) for record in (100, 1024) for batch, depth in ((16384, 16), (65536, 5), (1000000, 3))]
+SCENARIOS = [(record, batch, 8, depth) for record in (100, 1024) for batch, depth in ((16384, 16), (65536, 5), (900000, 3))]
 
 
 def free_ports(count):
@@ -46,10 +46,16 @@ class Cluster:
         ]
 
     def bench(self, *arguments):
-        output = subprocess.run(
-            [BINARY, "bench", *arguments, "--json", "--bootstrap", self.bootstrap],
-            check=True, capture_output=True, text=True, timeout=300).stdout
-        return json.loads(output)
+        command = [BINARY, "bench", *arguments, "--json", "--bootstrap", self.bootstrap]
+        deadline = time.monotonic() + 20
+        while True:
+            # Until the brokers have found each other, the topic has no leader.
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+            if done.returncode == 0:
+                return json.loads(done.stdout)
+            if time.monotonic() > deadline:
+                raise SystemExit(done.stderr)
+            time.sleep(0.2)
 
     def __enter__(self):
         return self
@@ -84,7 +90,7 @@ def row(size, scenario, runs):
     seconds = median(runs, lambda run: run["seconds"])
     memory = median(runs, lambda run: max(broker["peakResidentBytes"] for broker in run["brokers"]) / 1e6)
     return (
-        f"| {size} | {record} B | {batch // 1000 if batch >= 1000000 else batch // 1024} {'kB' if batch >= 1000000 else 'KiB'} "
+        f"| {size} | {record} B | {batch // 1000 if batch >= 900000 else batch // 1024} {'kB' if batch >= 900000 else 'KiB'} "
         f"| {connections} × {depth} | {megabytes:.0f} | {median(runs, lambda run: run['recordsPerSecond']) / 1000:.0f} k "
         f"| {median(runs, lambda run: run['latency']['p50']):.1f} | {median(runs, lambda run: run['latency']['p99']):.1f} "
         f"| {cpu / (megabytes * seconds / 1000):.1f} | {memory:.0f} |")
