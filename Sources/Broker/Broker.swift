@@ -65,7 +65,7 @@ public final class Broker {
             let node = RaftNode(
                 configuration: raft, machine: machine, log: log, transport: transport, encoderThread: encoderThread,
                 eventLoop: eventLoop, logger: logger)
-            return Shard(id: id, machine: machine, node: node)
+            return Shard(id: id, machine: machine, node: node, configuration: configuration)
         }
     }
 
@@ -125,6 +125,9 @@ public final class Broker {
             for task in shard.waitingFetches.tasks(for: key) { task.appended(bytes) }
         }
         for topic in shard.machine.takeDeleted() { wakeFetches(of: topic) }
+        shard.storeSealedOffsets { [logger] error in
+            logger.error("an offset table cannot be written; it stays in memory", metadata: ["error": "\(error)"])
+        }
         releaseUncongested()
     }
 

@@ -52,6 +52,11 @@ final class PartitionState {
         return .appended(baseOffset: baseOffset, logStart: logStart)
     }
 
+    /// Moves what is known of the segment that was sealed to its table.
+    func seal(into table: inout OffsetTable, key: PartitionKey) {
+        index.seal(into: &table, key: key, endOffset: nextOffset)
+    }
+
     /// A producer that nobody remembers begins at sequence 0. Taking any other batch for its first would let a later
     /// batch overtake an earlier one that was lost on its way to the leader before this one, and then refuse the
     /// earlier one for ever.

@@ -26,6 +26,11 @@ extension PartitionState {
             digest.mix(Int64(start.epoch))
             digest.mix(start.startOffset.rawValue)
         }
+        for link in index.sealed.links {
+            digest.mix(link.segment.rawValue)
+            digest.mix(link.firstOffset.rawValue)
+            digest.mix(link.maxTimestamp)
+        }
         for run in index.runs {
             digest.mix(run.firstOffset.rawValue)
             digest.mix(run.firstIndex.rawValue)

@@ -29,6 +29,8 @@ struct LogPrinter {
             emit("end", [("position", position), ("reason", reason)], indent: 1)
         case .sidecar(let name, let blocks, let isValid):
             emit("sidecar", [("file", name), ("blocks", blocks), ("valid", isValid)])
+        case .offsets(let name, let bytes, let isValid):
+            emit("offsets", [("file", name), ("bytes", bytes), ("valid", isValid)])
         case .other(let name, let bytes):
             emit("file", [("file", name), ("bytes", bytes)])
         }

@@ -39,7 +39,9 @@ import Testing
         let block = BlockEncoder().encode(entries, shard: ShardID(1), compression: .off)
             .stamp(base: LogIndex(1), term: Term(1), segment: LogIndex(1))
         var responses: [CommandResult] = []
-        machine.apply(CommittedBlock(term: Term(1), entries: block.entries, payload: nil), responses: &responses)
+        machine.apply(
+            CommittedBlock(term: Term(1), segment: LogIndex(1), entries: block.entries, payload: nil),
+            responses: &responses)
         #expect(
             responses == [
                 .none, .appended(baseOffset: .zero, logStart: .zero), .none,
@@ -58,6 +60,40 @@ import Testing
         machine.takeTouched { key, bytes in touched.append("\(key) \(bytes)") }
         #expect(touched == ["1/0 10", "1/1 20", "1/0 30"])
         machine.takeTouched { _, _ in Issue.record("told twice") }
+    }
+
+    @Test func `what is known of a sealed segment leaves memory as one table`() throws {
+        let machine = TopicsFSM(shard: ShardID(1))
+        var log = CommandLog()
+        let keys = (0..<3).map { PartitionKey(TopicNumber(1), Int32($0)) }
+        for key in [keys[2], keys[0], keys[2]] { _ = log.apply(.produce(.sample(key, count: 2)), to: machine) }
+        #expect(machine.takeSealed().isEmpty)
+        log.roll()
+        _ = log.apply(.produce(.sample(keys[1])), to: machine)
+        let tables = machine.takeSealed()
+        #expect(tables.map(\.segment) == [LogIndex(1)])
+        #expect(tables[0].partitions.map(\.key) == [keys[0], keys[2]])
+        #expect(tables[0].partitions.map(\.endOffset) == [Offset(2), Offset(4)])
+        #expect(machine.takeSealed().isEmpty)
+        for key in [keys[0], keys[2]] {
+            let index = try #require(machine.state(of: key)?.index)
+            #expect(index.runs.isEmpty)
+            #expect(index.sealed.newest?.segment == LogIndex(1))
+        }
+        #expect(machine.state(of: keys[1])?.index.runs.count == 1)
+    }
+
+    @Test func `a segment without batches leaves no table, and a deleted topic is in none`() {
+        let machine = TopicsFSM(shard: ShardID(1))
+        var log = CommandLog()
+        let key = PartitionKey(TopicNumber(1), 0)
+        _ = log.apply(.produce(.sample(key)), to: machine)
+        _ = log.apply(.forgetTopic(TopicNumber(1)), to: machine)
+        log.roll()
+        _ = log.apply(.forgetTopic(TopicNumber(2)), to: machine)
+        log.roll()
+        _ = log.apply(.forgetTopic(TopicNumber(3)), to: machine)
+        #expect(machine.takeSealed().isEmpty)
     }
 
     @Test(arguments: 0..<10 as Range<UInt64>) func `the same log cut into other blocks gives the same state`(
