@@ -56,18 +56,21 @@ public final class BlockEncoder: Sendable {
             payloadChecksum: 0, headerChecksum: 0)
         var bytes = raw
         var rawPayload: ByteBuffer?
-        if case .zstd(let level) = compression, plan.isWorthCompressing,
+        var didShrink: Bool?
+        if case .zstd(let level) = compression, plan.isWorthCompressing {
             let compressed = compress(raw, header, level: level)
-        {
-            header.codec = .zstd
-            header.storedLength = compressed.storedLength
-            bytes = compressed.bytes
-            rawPayload = raw.getSlice(at: header.payloadStart, length: plan.payloadBytes)
+            didShrink = compressed != nil
+            if let compressed {
+                header.codec = .zstd
+                header.storedLength = compressed.storedLength
+                bytes = compressed.bytes
+                rawPayload = raw.getSlice(at: header.payloadStart, length: plan.payloadBytes)
+            }
         }
         header.payloadChecksum = bytes.withUnsafeReadableBytes {
             crc32c($0[header.payloadStart ..< header.payloadStart + header.storedLength])
         }
-        return EncodedBlock(header: header, bytes: bytes, rawPayload: rawPayload)
+        return EncodedBlock(header: header, bytes: bytes, rawPayload: rawPayload, didShrink: didShrink)
     }
 
     /// The sizes of a block before compression.
