@@ -13,6 +13,9 @@ import Simulation
 enum BrokerTarget {
     private static let requestsMax = 4
 
+    /// A topic that exists.
+    static let topic = "t"
+
     static func run(_ input: ByteBuffer) {
         var input = input
         var options = World.Options()
@@ -22,6 +25,7 @@ enum BrokerTarget {
         world.brokers[0].start()
         world.run(for: .milliseconds(60))
         guard let broker = world.brokers[0].broker else { preconditionFailure("the broker does not run") }
+        createTopic(broker, world)
         let connection = ClientConnection()
         for _ in 0..<requestsMax {
             guard let length = input.readInteger(as: UInt16.self),
@@ -39,5 +43,24 @@ enum BrokerTarget {
         world.run(for: .milliseconds(20))
         precondition(world.violation == nil, world.violation ?? "")
         precondition(world.brokers[0].broker?.shardReports.allSatisfy(\.isServing) == true, "the broker has stopped")
+    }
+
+    private static func createTopic(_ broker: Broker, _ world: World) {
+        let request = CreateTopicsRequest { request in
+            request.topics = [
+                CreateTopicsRequest.Topic {
+                    $0.name = topic
+                    $0.numPartitions = 2
+                    $0.replicationFactor = -1
+                }
+            ]
+        }
+        do {
+            let frame = try WireFrame(request, version: 7, correlationID: 0, clientID: nil)
+            try broker.receive(frame.withoutLength, from: ClientConnection())
+        } catch {
+            preconditionFailure("the topic cannot be created: \(error)")
+        }
+        world.run(for: .milliseconds(20))
     }
 }

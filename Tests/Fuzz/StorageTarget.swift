@@ -34,7 +34,7 @@ enum StorageTarget {
 
     private static func suffix(_ target: FuzzTarget) -> String {
         switch target {
-        case .sidecars: ".idx"
+        case .sidecars: ".index"
         case .states: "state"
         default: ".log"
         }

@@ -30,6 +30,7 @@ build)
     ;;
 run)
     unpack "$2"
+    FUZZ_TARGET=$2 FUZZ_SEEDS=$work/$2 "$fuzzer"
     mkdir -p .build/fuzz-crashes
     FUZZ_TARGET=$2 "$fuzzer" "$work/$2" -max_total_time="$3" -timeout=10 -rss_limit_mb=1024 -max_len=4096 \
         -artifact_prefix=".build/fuzz-crashes/$2-" -print_final_stats=1

@@ -11,7 +11,10 @@ private func runFuzzer(
 
 var argumentCount = CommandLine.argc
 var arguments = CommandLine.unsafeArgv
-_ = FuzzTarget.chosen
+if let directory = getenv("FUZZ_SEEDS") {
+    try Seeds.write(FuzzTarget.chosen, to: String(cString: directory))
+    exit(0)
+}
 exit(runFuzzer(&argumentCount, &arguments) { bytes, count in
     FuzzTarget.chosen.run(ByteBuffer(bytes: UnsafeBufferPointer(start: bytes, count: count)))
     return 0
