@@ -94,6 +94,10 @@ public final class Broker {
         ticker?.cancel()
         for shard in shards {
             shard.node.shutdown()
+            // They hold the shard, which holds the node that holds them.
+            shard.node.onApplied = nil
+            shard.node.onStatus = nil
+            shard.node.onStorageFailure = nil
             shard.waitingFetches = WaitingFetches()
         }
     }
