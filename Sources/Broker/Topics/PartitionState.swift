@@ -24,8 +24,12 @@ final class PartitionState {
 
     /// Applies a batch: assigns its offsets or says why not.
     ///
-    /// - Parameter position: the bytes of all entries of the shard before this one.
-    func apply(_ command: ProduceCommand, at index: LogIndex, position: Int, term: Term) -> CommandResult {
+    /// - Parameters:
+    ///   - position: the bytes of all entries of the shard before this one.
+    ///   - bytes: those of the batch.
+    func apply(
+        _ command: ProduceCommand, at index: LogIndex, position: Int, bytes: Int, term: Term
+    ) -> CommandResult {
         if command.producerID >= 0 {
             switch verdict(on: command) {
             case .append: break
@@ -47,9 +51,23 @@ final class PartitionState {
         nextOffset = nextOffset + Int(command.recordCount)
         let epoch = Int32(truncatingIfNeeded: term.rawValue)
         if epochStarts.last?.epoch != epoch { epochStarts.append(EpochStart(epoch: epoch, startOffset: baseOffset)) }
-        self.index.append(offset: baseOffset, index: index, position: position, timestamp: command.maxTimestamp)
+        self.index.append(
+            offset: baseOffset, index: index, position: position, timestamp: command.maxTimestamp, bytes: bytes)
         if command.producerID >= 0 { remember(command, baseOffset) }
         return .appended(baseOffset: baseOffset, logStart: logStart)
+    }
+
+    /// Moves the beginning up to `offset`. What producers sent stays known: a batch repeated late is still a duplicate.
+    func deleteRecords(before offset: Offset) -> CommandResult {
+        guard offset <= nextOffset else { return .refused(.offsetOutOfRange) }
+        guard offset > logStart else { return .logStart(logStart) }
+        logStart = offset
+        index.trim(before: offset, end: nextOffset)
+        if let first = epochStarts.lastIndex(where: { $0.startOffset <= offset }) {
+            epochStarts.removeFirst(first)
+            epochStarts[0].startOffset = offset
+        }
+        return .logStart(offset)
     }
 
     /// A producer that nobody remembers begins at sequence 0. Taking any other batch for its first would let a later

@@ -52,7 +52,8 @@ public final class TopicsFSM: FSM {
         case .produce(let produce):
             guard isAlive(produce.partition.topic) else { return .refused(.unknownTopicOrPartition) }
             touched.append((produce.partition, payloadBytes))
-            return partition(produce.partition).apply(produce, at: index, position: position, term: term)
+            return partition(produce.partition).apply(
+                produce, at: index, position: position, bytes: payloadBytes, term: term)
         case .createTopic(let create): return metadata.create(create)
         case .deleteTopic(let id):
             let result = metadata.delete(id)
@@ -68,6 +69,13 @@ public final class TopicsFSM: FSM {
         case .forgetTopic(let number):
             forget(number)
             return .none
+        case .deleteRecords(let key, let offset):
+            guard isAlive(key.topic) else { return .refused(.unknownTopicOrPartition) }
+            guard let state = partitions[key] else {
+                return offset == .zero ? .logStart(.zero) : .refused(.offsetOutOfRange)
+            }
+            return state.deleteRecords(before: offset)
+        case .alterTopicConfigs(let alteration): return metadata.alter(alteration)
         }
     }
 
