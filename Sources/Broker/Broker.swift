@@ -29,6 +29,8 @@ public final class Broker {
     var pendingProduces = PendingProduces()
     var waitingFetchCount = 0
 
+    /// Measures the volume that the logs are on; nil when nobody can tell.
+    public var volume: (any VolumeProbe)?
     private var ticker: RepeatedTask?
     private var uncongestedWaiters: [() -> Void] = []
     /// Where each other broker says its clients reach it; the metadata leader writes it to the log.

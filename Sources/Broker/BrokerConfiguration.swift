@@ -12,6 +12,8 @@ public struct BrokerConfiguration: Sendable {
     public var advertisedHost: String
     public var advertisedPort: Int32
     public var rack: String?
+    /// Where the logs are, for people.
+    public var logDirectory = ""
 
     /// Whether asking for the metadata of a missing topic creates it (Kafka's `auto.create.topics.enable`).
     public var autoCreateTopics = true

@@ -5,6 +5,8 @@ import NIOCore
 /// Bytes in the log that are no command of this version. The log's checksums were right, so a newer Martlet wrote it.
 public enum CommandError: Error, Hashable, Sendable {
     case unknownKind(UInt8)
+    /// Something that a command of a known kind does not do in this version.
+    case unknownOperation(UInt8)
     case truncated
 }
 
@@ -20,6 +22,8 @@ public enum CommandError: Error, Hashable, Sendable {
 /// | 6 | register broker | node id 4, host string, port 4, has rack 1, rack string |
 /// | 7 | initialize cluster | id string |
 /// | 8 | forget topic | topic number 4 |
+/// | 11 | delete records | partition 8, offset 8 |
+/// | 12 | alter topic configs | topic id 16, replaces all 1, changes 2, each: operation 1, two strings |
 ///
 /// A partition is its topic's number in the high half and its own in the low one. A string is its length in UTF-8 bytes
 /// (2) and the bytes. Kinds are never reused.
@@ -28,6 +32,8 @@ extension Command {
         case produce = 1
         case createTopic, deleteTopic, createPartitions, allocateProducerID, registerBroker, initializeCluster,
             forgetTopic
+        case deleteRecords = 11
+        case alterTopicConfigs
     }
 
     /// Bytes of an encoded produce command: the one on the hot path.
@@ -70,6 +76,12 @@ extension Command {
         case .forgetTopic(let number):
             buffer.writeInteger(Kind.forgetTopic.rawValue)
             buffer.writeInteger(number.rawValue, endianness: .little)
+        case .deleteRecords(let partition, let offset):
+            buffer.writeMultipleIntegers(
+                Kind.deleteRecords.rawValue, partition.rawValue, offset.rawValue, endianness: .little)
+        case .alterTopicConfigs(let command):
+            buffer.writeInteger(Kind.alterTopicConfigs.rawValue)
+            command.write(to: &buffer)
         }
         return buffer
     }
@@ -106,6 +118,11 @@ extension Command {
             return .initializeCluster(id: try reader.string())
         case .forgetTopic:
             return .forgetTopic(TopicNumber(try reader.integer()))
+        case .deleteRecords:
+            return .deleteRecords(
+                PartitionKey(rawValue: try reader.integer()), before: Offset(try reader.integer()))
+        case .alterTopicConfigs:
+            return .alterTopicConfigs(try AlterTopicConfigsCommand(&reader))
         }
     }
 }
@@ -139,6 +156,31 @@ extension CreateTopicCommand {
         configs = []
         for _ in 0..<count {
             configs.append(ConfigEntry(name: try reader.string(), value: try reader.string()))
+        }
+    }
+}
+
+extension AlterTopicConfigsCommand {
+    fileprivate func write(to buffer: inout ByteBuffer) {
+        buffer.writeTopicID(topic)
+        buffer.writeMultipleIntegers(UInt8(replacesAll ? 1 : 0), UInt16(changes.count), endianness: .little)
+        for change in changes {
+            buffer.writeInteger(change.operation.rawValue)
+            buffer.writeShortString(change.name)
+            buffer.writeShortString(change.value)
+        }
+    }
+
+    fileprivate init(_ reader: inout HeadReader) throws(CommandError) {
+        topic = try reader.topicID()
+        let replaces: UInt8 = try reader.integer()
+        replacesAll = replaces != 0
+        let count: UInt16 = try reader.integer()
+        changes = []
+        for _ in 0..<count {
+            let rawOperation: UInt8 = try reader.integer()
+            guard let operation = Operation(rawValue: rawOperation) else { throw .unknownOperation(rawOperation) }
+            changes.append(Change(name: try reader.string(), operation: operation, value: try reader.string()))
         }
     }
 }

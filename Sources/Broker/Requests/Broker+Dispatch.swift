@@ -61,15 +61,10 @@ extension Broker {
         case .listOffsets: listOffsets(try ListOffsetsRequest(decoding: body, version: version), context)
         case .metadata: describeMetadata(try MetadataRequest(decoding: body, version: version), context)
         case .apiVersions: apiVersions(try ApiVersionsRequest(decoding: body, version: version), context)
-        case .createTopics: createTopics(try CreateTopicsRequest(decoding: body, version: version), context)
-        case .deleteTopics: deleteTopics(try DeleteTopicsRequest(decoding: body, version: version), context)
-        case .createPartitions: createPartitions(try CreatePartitionsRequest(decoding: body, version: version), context)
         case .initProducerID: initProducerID(try InitProducerIDRequest(decoding: body, version: version), context)
         case .offsetForLeaderEpoch:
             offsetForLeaderEpoch(try OffsetForLeaderEpochRequest(decoding: body, version: version), context)
-        case .describeConfigs: describeConfigs(try DescribeConfigsRequest(decoding: body, version: version), context)
-        case .describeCluster: describeCluster(try DescribeClusterRequest(decoding: body, version: version), context)
-        default: throw RequestError.unknownAPI(context.header.api.rawValue)
+        default: try administrate(context)
         }
     }
 

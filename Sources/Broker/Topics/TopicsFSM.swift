@@ -64,7 +64,7 @@ public final class TopicsFSM: FSM {
             let state = partition(produce.partition)
             let isNewInSegment = state.index.runs.isEmpty
             defer { if isNewInSegment, !state.index.runs.isEmpty { partitionsInSegment.append(produce.partition) } }
-            return state.apply(produce, at: index, position: position, term: term)
+            return state.apply(produce, at: index, position: position, bytes: payloadBytes, term: term)
         case .createTopic(let create): return metadata.create(create)
         case .deleteTopic(let id):
             let result = metadata.delete(id)
@@ -80,6 +80,13 @@ public final class TopicsFSM: FSM {
         case .forgetTopic(let number):
             forget(number)
             return .none
+        case .deleteRecords(let key, let offset):
+            guard isAlive(key.topic) else { return .refused(.unknownTopicOrPartition) }
+            guard let state = partitions[key] else {
+                return offset == .zero ? .logStart(.zero) : .refused(.offsetOutOfRange)
+            }
+            return state.deleteRecords(before: offset)
+        case .alterTopicConfigs(let alteration): return metadata.alter(alteration)
         }
     }
 

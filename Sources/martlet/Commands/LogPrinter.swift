@@ -60,6 +60,10 @@ struct LogPrinter {
         case .registerBroker(let broker): "register broker \(broker.id) at \(broker.host):\(broker.port)"
         case .initializeCluster(let id): "initialize cluster \(id)"
         case .forgetTopic(let number): "forget topic \(number)"
+        case .deleteRecords(let partition, let offset): "delete records partition=\(partition) before=\(offset)"
+        case .alterTopicConfigs(let alteration):
+            "alter configs id=\(alteration.topic)\(alteration.replacesAll ? " replacing all" : "") "
+                + alteration.changes.map { "\($0.operation) \($0.name)=\($0.value)" }.joined(separator: ", ")
         }
     }
 

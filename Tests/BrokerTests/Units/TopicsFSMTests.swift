@@ -28,6 +28,42 @@ import Testing
         #expect(machine.takeDeleted().isEmpty)
     }
 
+    @Test func `records are deleted of partitions that are alive, and of no others`() {
+        let machine = TopicsFSM(shard: ShardID(1))
+        var log = CommandLog()
+        let key = PartitionKey(TopicNumber(1), 0)
+        #expect(log.apply(.deleteRecords(key, before: .zero), to: machine) == .logStart(.zero))
+        #expect(log.apply(.deleteRecords(key, before: Offset(1)), to: machine) == .refused(.offsetOutOfRange))
+        #expect(machine.state(of: key) == nil)
+        _ = log.apply(.produce(.sample(key, count: 5)), to: machine)
+        let before = machine.digest
+        #expect(log.apply(.deleteRecords(key, before: Offset(3)), to: machine) == .logStart(Offset(3)))
+        #expect(machine.digest != before)
+        #expect(
+            log.apply(.produce(.sample(key)), to: machine) == .appended(baseOffset: Offset(5), logStart: Offset(3)))
+        _ = log.apply(.forgetTopic(TopicNumber(1)), to: machine)
+        #expect(
+            log.apply(.deleteRecords(key, before: Offset(4)), to: machine) == .refused(.unknownTopicOrPartition))
+    }
+
+    @Test func `a changed configuration is part of the digest, and a missing topic has none`() {
+        let machine = TopicsFSM(shard: .metadata)
+        var log = CommandLog()
+        _ = log.apply(Self.create("t", id: 1), to: machine)
+        func alter(_ id: UInt64) -> Command {
+            .alterTopicConfigs(
+                AlterTopicConfigsCommand(
+                    topic: TopicID(high: 0, low: id), replacesAll: false,
+                    changes: [.init(name: "max.message.bytes", operation: .set, value: "9")]))
+        }
+        let before = machine.digest
+        #expect(log.apply(alter(2), to: machine) == .refused(.unknownTopicOrPartition))
+        #expect(machine.digest == before)
+        #expect(log.apply(alter(1), to: machine) == .topic(TopicNumber(1)))
+        #expect(machine.digest != before)
+        #expect(machine.metadata.topic(named: "t")?.config.batchBytesMax == 9)
+    }
+
     @Test func `entries of Raft's own get an answer and no place in a partition`() {
         let machine = TopicsFSM(shard: ShardID(1))
         let key = PartitionKey(TopicNumber(1), 0)
