@@ -60,6 +60,7 @@ extension Broker {
         case .fetch: fetch(try FetchRequest(decoding: body, version: version), context)
         case .listOffsets: listOffsets(try ListOffsetsRequest(decoding: body, version: version), context)
         case .metadata: describeMetadata(try MetadataRequest(decoding: body, version: version), context)
+        case .findCoordinator: findCoordinator(try FindCoordinatorRequest(decoding: body, version: version), context)
         case .apiVersions: apiVersions(try ApiVersionsRequest(decoding: body, version: version), context)
         case .createTopics: createTopics(try CreateTopicsRequest(decoding: body, version: version), context)
         case .deleteTopics: deleteTopics(try DeleteTopicsRequest(decoding: body, version: version), context)

@@ -37,6 +37,7 @@ public enum ApiVersionTable {
         ApiSupport(FetchRequest.self, advertised: 4...17),
         ApiSupport(ListOffsetsRequest.self, advertised: 1...10),
         ApiSupport(MetadataRequest.self, advertised: 0...13),
+        ApiSupport(FindCoordinatorRequest.self, advertised: 0...6),
         ApiSupport(ApiVersionsRequest.self, advertised: 0...4),
         ApiSupport(CreateTopicsRequest.self, advertised: 2...7),
         ApiSupport(DeleteTopicsRequest.self, advertised: 1...6),
@@ -47,15 +48,9 @@ public enum ApiVersionTable {
         ApiSupport(DescribeClusterRequest.self, advertised: 0...2),
     ]
 
-    /// APIs that are answered if asked, but not offered.
-    static let unadvertised: [ApiSupport] = [
-        ApiSupport(FindCoordinatorRequest.self, advertised: 0...6)
-    ]
-
     private static let byKey: [ApiSupport?] = {
-        let known = supported + unadvertised
-        var table = [ApiSupport?](repeating: nil, count: 1 + Int(known.map(\.api.rawValue).max() ?? 0))
-        for support in known { table[Int(support.api.rawValue)] = support }
+        var table = [ApiSupport?](repeating: nil, count: 1 + Int(supported.map(\.api.rawValue).max() ?? 0))
+        for support in supported { table[Int(support.api.rawValue)] = support }
         return table
     }()
 
