@@ -53,9 +53,4 @@ extension Broker {
         default: "key type \(keyType) is unknown"
         }
     }
-
-    /// The shard that keeps a group; its leader is the group's coordinator.
-    func shard(ofGroup id: String) -> Shard {
-        shards[Int(GroupID.shard(of: id, among: shards.count).rawValue)]
-    }
 }
