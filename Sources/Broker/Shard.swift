@@ -16,6 +16,8 @@ final class Shard {
     var waitingFetches = WaitingFetches()
     private var offsetTables: OffsetTables
     private var coldBlocks: BlockCache
+    /// While this broker leads the shard and serves it.
+    var groupCoordinator: GroupCoordinator?
     /// Deleted topics whose partitions are being dropped.
     private var forgetting: Set<TopicNumber> = []
 

@@ -19,6 +19,9 @@ public enum Command: Hashable, Sendable {
     /// The partition begins at this offset from now on; what lies before it is gone.
     case deleteRecords(PartitionKey, before: Offset)
     case alterTopicConfigs(AlterTopicConfigsCommand)
+    /// A piece of a command that is too large for one entry.
+    case fragment(CommandFragment)
+    case group(GroupCommand)
 }
 
 /// Appends one record batch to a partition.

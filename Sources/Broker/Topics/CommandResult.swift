@@ -11,5 +11,6 @@ public enum CommandResult: Hashable, Sendable {
     case producerID(Int64)
     /// Where the partition begins now.
     case logStart(Offset)
+    case joinedGroup(ClassicJoinOutcome)
     case refused(ErrorCode)
 }
