@@ -144,14 +144,14 @@ extension CreateTopicCommand {
 }
 
 extension ByteBuffer {
-    fileprivate mutating func writeShortString(_ string: String) {
+    mutating func writeShortString(_ string: String) {
         let length = string.utf8.count
         invariant(length <= UInt16.max, "a string in a command is at most 65,535 bytes, this one has \(length)")
         writeInteger(UInt16(length), endianness: .little)
         writeString(string)
     }
 
-    fileprivate mutating func writeTopicID(_ id: TopicID) {
+    mutating func writeTopicID(_ id: TopicID) {
         writeMultipleIntegers(id.high, id.low, endianness: .little)
     }
 }
