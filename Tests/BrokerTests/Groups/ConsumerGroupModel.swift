@@ -104,7 +104,8 @@ final class ConsumerGroupModel {
         if client.mustTellAll {
             heartbeat.rebalanceTimeout = 1_000
             heartbeat.topicNames = client.topics.sorted().map { "t\($0)" }
-            heartbeat.topics = SubscribedTopics(version: topicsVersion, topics: client.topics.sorted().compactMap(topic))
+            let topics = client.topics.sorted().compactMap(topic)
+            heartbeat.topics = SubscribedTopics(version: topicsVersion, topics: topics)
         }
         if client.mustTellAll || chance(70) { heartbeat.owned = client.epoch == 0 ? [] : client.owned.sorted() }
         client.mustTellAll = false

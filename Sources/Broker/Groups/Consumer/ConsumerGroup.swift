@@ -5,7 +5,7 @@ import KafkaWire
 /// one has.
 ///
 /// A pure value, changed by commands of the log alone. Owner: the group table of its shard's state machine. Bounded by
-/// the most members a leader admits (`ConsumerGroupHeartbeat.sizeMax`) and the partitions of its topics.
+/// the most members a leader admits (`ConsumerGroupHeartbeat.sizeMax`) and by the partitions of its topics.
 ///
 /// That no two members own one partition rests on three rules:
 /// 1. A partition has one owner, and gets another only after its owner was asked to give it up and answered that it has,
