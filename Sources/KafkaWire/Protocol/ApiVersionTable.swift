@@ -49,7 +49,18 @@ public enum ApiVersionTable {
 
     /// APIs that are answered if asked, but not offered.
     static let unadvertised: [ApiSupport] = [
-        ApiSupport(FindCoordinatorRequest.self, advertised: 0...6)
+        ApiSupport(FindCoordinatorRequest.self, advertised: 0...6),
+        ApiSupport(DeleteRecordsRequest.self, advertised: 0...2),
+        ApiSupport(AlterConfigsRequest.self, advertised: 0...2),
+        ApiSupport(DescribeLogDirsRequest.self, advertised: 1...5),
+        ApiSupport(ElectLeadersRequest.self, advertised: 0...2),
+        ApiSupport(IncrementalAlterConfigsRequest.self, advertised: 0...1),
+        ApiSupport(AlterPartitionReassignmentsRequest.self, advertised: 0...1),
+        ApiSupport(ListPartitionReassignmentsRequest.self, advertised: 0...0),
+        ApiSupport(DescribeQuorumRequest.self, advertised: 0...2),
+        ApiSupport(ConsumerGroupHeartbeatRequest.self, advertised: 0...1),
+        ApiSupport(ConsumerGroupDescribeRequest.self, advertised: 0...1),
+        ApiSupport(DescribeTopicPartitionsRequest.self, advertised: 0...0),
     ]
 
     private static let byKey: [ApiSupport?] = {
