@@ -21,7 +21,7 @@ import Testing
         heartbeat.assignor = .range
         heartbeat.owned = [TopicIDPartition(topic, 1), TopicIDPartition(topic, 2)]
         heartbeat.topics = SubscribedTopics(
-            version: 9, topics: [SubscribedTopic(name: "a", id: topic, partitionCount: 3)],
+            version: 9, topics: [SubscribedTopic(name: "a", id: topic, number: TopicNumber(0x0708), partitionCount: 3)],
             patterns: [SubscribedPattern(regex: "y", topicNames: [])])
         heartbeat.sizeMax = 200
         return heartbeat
@@ -34,7 +34,7 @@ import Testing
             """
             01 0100 6D 04030201 01 0100 69 01 0100 72 0100 63 0100 68 06050000 01 02000000 0100 61 0200 6263 \
             01 0200 782E 01000000 0200 7879 02 01 01000000 \(topicBytes) 02000000 01000000 02000000 \
-            0900000000000000 01000000 0100 61 \(topicBytes) 03000000 01000000 0100 79 00000000 C8000000
+            0900000000000000 01000000 0100 61 \(topicBytes) 08070000 03000000 01000000 0100 79 00000000 C8000000
             """
         ),
         (

@@ -9,11 +9,16 @@ extension ConsumerGroup {
 
     /// A topic "t1", "t2" … with that many partitions.
     static func topic(_ number: UInt64, _ partitionCount: Int32) -> SubscribedTopic {
-        SubscribedTopic(name: "t\(number)", id: id(number), partitionCount: partitionCount)
+        SubscribedTopic(
+            name: "t\(number)", id: id(number), number: TopicNumber(UInt32(number)), partitionCount: partitionCount)
     }
 
     static func partitions(_ topic: UInt64, _ partitions: some Sequence<Int32>) -> [TopicIDPartition] {
         partitions.map { TopicIDPartition(id(topic), $0) }
+    }
+
+    static func keys(_ topic: UInt32, _ partitions: some Sequence<Int32>) -> [PartitionKey] {
+        partitions.map { PartitionKey(TopicNumber(topic), $0) }
     }
 
     static func join(

@@ -8,14 +8,17 @@ extension ConsumerGroup {
     /// partition cannot have got another owner meanwhile (KIP-1251). A client that has left its group commits with a
     /// negative epoch, which is accepted while the group is empty.
     public func reasonToRefuseCommit(
-        memberID: String, memberEpoch: Int32, _ partitions: [TopicIDPartition]
+        memberID: String, memberEpoch: Int32, _ partitions: some Sequence<PartitionKey>
     ) -> ErrorCode? {
         if memberEpoch < 0, members.isEmpty { return nil }
         guard let member = members[memberID] else { return .unknownMemberID }
         if memberEpoch == member.epoch { return nil }
         guard memberEpoch >= 0, memberEpoch < member.epoch else { return .staleMemberEpoch }
-        let hadAll = partitions.allSatisfy { partition in
-            (member.assigned[partition] ?? member.revoking[partition]).map { $0 <= memberEpoch } ?? false
+        let ids = Dictionary(topics.values.map { ($0.number, $0.id) }) { first, _ in first }
+        let hadAll = partitions.allSatisfy { key in
+            guard let id = ids[key.topic] else { return false }
+            let partition = TopicIDPartition(id, key.partition)
+            return (member.assigned[partition] ?? member.revoking[partition]).map { $0 <= memberEpoch } ?? false
         }
         return hadAll ? nil : .staleMemberEpoch
     }

@@ -20,7 +20,7 @@ import NIOCore
 /// | | assignor 1 (0 none, 1 uniform, 2 range), list of owned?, topics, size max 4 |
 /// | owned | topic id 16, list of partitions (4) |
 /// | topics | version 8, list of topics, list of patterns |
-/// | topic | name string, topic id 16, partition count 4 |
+/// | topic | name string, topic id 16, topic number 4, partition count 4 |
 /// | pattern | regular expression string, list of topic names (strings) |
 ///
 /// Kinds are never reused.
@@ -139,7 +139,7 @@ extension SubscribedTopics {
         for topic in topics {
             buffer.writeShortString(topic.name)
             buffer.writeTopicID(topic.id)
-            buffer.writeInteger(topic.partitionCount, endianness: .little)
+            buffer.writeMultipleIntegers(topic.number.rawValue, topic.partitionCount, endianness: .little)
         }
         buffer.writeCount(patterns.count)
         for pattern in patterns { pattern.write(to: &buffer) }
@@ -148,8 +148,9 @@ extension SubscribedTopics {
     fileprivate init(from reader: inout HeadReader) throws(CommandError) {
         version = try reader.integer()
         for _ in 0..<(try reader.count()) {
-            let name = try reader.string(), id = try reader.topicID()
-            topics.append(SubscribedTopic(name: name, id: id, partitionCount: try reader.integer()))
+            let name = try reader.string(), id = try reader.topicID(), number = TopicNumber(try reader.integer())
+            topics.append(
+                SubscribedTopic(name: name, id: id, number: number, partitionCount: try reader.integer()))
         }
         for _ in 0..<(try reader.count()) { patterns.append(try SubscribedPattern(from: &reader)) }
     }

@@ -55,6 +55,7 @@ public struct ConsumerGroupLeave: Hashable, Sendable {
 public struct SubscribedTopic: Hashable, Sendable {
     public var name: String
     public var id: TopicID
+    public var number: TopicNumber
     public var partitionCount: Int32
 }
 
