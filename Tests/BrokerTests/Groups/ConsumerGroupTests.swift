@@ -10,8 +10,10 @@ import Testing
 
     private func group(_ members: String...) throws -> ConsumerGroup {
         var group = ConsumerGroup()
-        for member in members { _ = try group.send(G.join(member, to: [t1])) }
-        try group.settle()
+        for member in members {
+            _ = try group.send(G.join(member, to: [t1]))
+            try group.settle()
+        }
         return group
     }
 
@@ -71,7 +73,7 @@ import Testing
         var group = try group("a", "b", "c")
         let epoch = try #require(group.members["a"]?.epoch)
         #expect(code { try group.send(G.beat("a", epoch + 1)) } == .fencedMemberEpoch)
-        #expect(code { try group.send(G.beat("a", epoch - 2)) } == .fencedMemberEpoch)
+        #expect(code { try group.send(G.beat("a", 1)) } == .fencedMemberEpoch)
         // A join again of a member that has come further.
         #expect(code { try group.send(G.join("a", to: [t1])) } == .fencedMemberEpoch)
         // The epoch before, with partitions that it cannot have had.
