@@ -151,6 +151,7 @@ struct ServerBuilder: Sendable {
         brokerConfiguration.compression = configuration.compression
         brokerConfiguration.autoCreateTopics = configuration.autoCreateTopics
         brokerConfiguration.defaultPartitionCount = configuration.defaultPartitionCount
+        brokerConfiguration.groups = configuration.groups
         brokerConfiguration.rack = configuration.rack
         let hello = PeerHello(
             broker: Broker.registration(brokerConfiguration), shardCount: UInt16(configuration.shardCount))

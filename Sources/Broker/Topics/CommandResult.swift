@@ -9,5 +9,6 @@ public enum CommandResult: Hashable, Sendable {
     case appended(baseOffset: Offset, logStart: Offset)
     case topic(TopicNumber)
     case producerID(Int64)
+    case joinedGroup(ClassicJoinOutcome)
     case refused(ErrorCode)
 }
