@@ -16,6 +16,7 @@ public struct GroupCommand: Hashable, Sendable {
         case expireOffsets(retention: Milliseconds)
         case delete
         case classic(ClassicGroupCommand)
+        case consumer(ConsumerGroupCommand)
     }
 
     public init(_ groupID: String, at proposedAt: Milliseconds, _ action: Action) {

@@ -20,7 +20,7 @@ struct GroupTable {
         switch command.action {
         case .commitOffsets(let commit):
             for entry in commit.offsets where isAlive(entry.partition.topic) { topics.insert(entry.partition.topic) }
-        case .classic: break
+        case .classic, .consumer: break
         case .deleteOffsets, .expireOffsets, .delete:
             guard groups[command.groupID] != nil else { return .refused(.groupIDNotFound) }
         }

@@ -10,5 +10,6 @@ public enum CommandResult: Hashable, Sendable {
     case topic(TopicNumber)
     case producerID(Int64)
     case joinedGroup(ClassicJoinOutcome)
+    case consumerGroup(Result<ConsumerGroupAnswer?, ConsumerGroupRefusal>)
     case refused(ErrorCode)
 }

@@ -56,6 +56,8 @@ public enum ApiVersionTable {
         ApiSupport(DeleteGroupsRequest.self, advertised: 0...2),
         ApiSupport(OffsetDeleteRequest.self, advertised: 0...0),
         ApiSupport(DescribeClusterRequest.self, advertised: 0...2),
+        ApiSupport(ConsumerGroupHeartbeatRequest.self, advertised: 0...1),
+        ApiSupport(ConsumerGroupDescribeRequest.self, advertised: 0...1),
     ]
 
     /// APIs that are answered if asked, but not offered.
@@ -68,8 +70,6 @@ public enum ApiVersionTable {
         ApiSupport(AlterPartitionReassignmentsRequest.self, advertised: 0...1),
         ApiSupport(ListPartitionReassignmentsRequest.self, advertised: 0...0),
         ApiSupport(DescribeQuorumRequest.self, advertised: 0...2),
-        ApiSupport(ConsumerGroupHeartbeatRequest.self, advertised: 0...1),
-        ApiSupport(ConsumerGroupDescribeRequest.self, advertised: 0...1),
         ApiSupport(DescribeTopicPartitionsRequest.self, advertised: 0...0),
     ]
 

@@ -74,15 +74,13 @@ extension ConsumerGroupHeartbeat {
         buffer.writeShortString(clientID)
         buffer.writeShortString(clientHost)
         buffer.writeInteger(rebalanceTimeout, endianness: .little)
-        buffer.writeOptional(topicNames) { $0.writeShortStrings($1) }
+        buffer.writeOptional(topicNames) { $0.writeList($1) { $0.writeShortString($1) } }
         buffer.writeOptional(pattern) { $1.write(to: &$0) }
         buffer.writeInteger(assignor?.rawValue ?? 0)
         buffer.writeOptional(owned?.byTopic) { buffer, topics in
-            buffer.writeCount(topics.count)
-            for (topic, partitions) in topics {
-                buffer.writeTopicID(topic)
-                buffer.writeCount(partitions.count)
-                for partition in partitions { buffer.writeInteger(partition, endianness: .little) }
+            buffer.writeList(topics) { buffer, owned in
+                buffer.writeTopicID(owned.topic)
+                buffer.writeList(owned.partitions) { $0.writeInteger($1, endianness: .little) }
             }
         }
         topics.write(to: &buffer)
@@ -112,19 +110,17 @@ extension ConsumerGroupHeartbeat {
     }
 
     private static func owned(_ reader: inout HeadReader) throws(CommandError) -> [TopicIDPartition] {
-        var result: [TopicIDPartition] = []
-        for _ in 0..<(try reader.count()) {
-            let topic = try reader.topicID()
-            for _ in 0..<(try reader.count()) { result.append(TopicIDPartition(topic, try reader.integer())) }
-        }
-        return result
+        try reader.list { (r) throws(CommandError) in
+            let topic = try r.topicID()
+            return try r.list { (r) throws(CommandError) in TopicIDPartition(topic, try r.integer()) }
+        }.flatMap { $0 }
     }
 }
 
 extension SubscribedPattern {
     fileprivate func write(to buffer: inout ByteBuffer) {
         buffer.writeShortString(regex)
-        buffer.writeShortStrings(topicNames)
+        buffer.writeList(topicNames) { $0.writeShortString($1) }
     }
 
     fileprivate init(from reader: inout HeadReader) throws(CommandError) {
@@ -135,35 +131,26 @@ extension SubscribedPattern {
 extension SubscribedTopics {
     fileprivate func write(to buffer: inout ByteBuffer) {
         buffer.writeInteger(version, endianness: .little)
-        buffer.writeCount(topics.count)
-        for topic in topics {
+        buffer.writeList(topics) { buffer, topic in
             buffer.writeShortString(topic.name)
             buffer.writeTopicID(topic.id)
             buffer.writeMultipleIntegers(topic.number.rawValue, topic.partitionCount, endianness: .little)
         }
-        buffer.writeCount(patterns.count)
-        for pattern in patterns { pattern.write(to: &buffer) }
+        buffer.writeList(patterns) { $1.write(to: &$0) }
     }
 
     fileprivate init(from reader: inout HeadReader) throws(CommandError) {
         version = try reader.integer()
-        for _ in 0..<(try reader.count()) {
-            let name = try reader.string(), id = try reader.topicID(), number = TopicNumber(try reader.integer())
-            topics.append(
-                SubscribedTopic(name: name, id: id, number: number, partitionCount: try reader.integer()))
+        topics = try reader.list { (r) throws(CommandError) in
+            SubscribedTopic(
+                name: try r.string(), id: try r.topicID(), number: TopicNumber(try r.integer()),
+                partitionCount: try r.integer())
         }
-        for _ in 0..<(try reader.count()) { patterns.append(try SubscribedPattern(from: &reader)) }
+        patterns = try reader.list { (r) throws(CommandError) in try SubscribedPattern(from: &r) }
     }
 }
 
 extension ByteBuffer {
-    fileprivate mutating func writeCount(_ count: Int) { writeInteger(UInt32(count), endianness: .little) }
-
-    fileprivate mutating func writeShortStrings(_ strings: [String]) {
-        writeCount(strings.count)
-        for string in strings { writeShortString(string) }
-    }
-
     fileprivate mutating func writeOptional<Value>(_ value: Value?, _ write: (inout ByteBuffer, Value) -> Void) {
         writeInteger(UInt8(value == nil ? 0 : 1))
         if let value { write(&self, value) }
@@ -171,15 +158,9 @@ extension ByteBuffer {
 }
 
 extension HeadReader {
-    fileprivate mutating func count() throws(CommandError) -> Int { Int(try integer() as UInt32) }
-
-    fileprivate mutating func flag() throws(CommandError) -> Bool { try integer() as UInt8 != 0 }
-
     fileprivate mutating func optionalString() throws(CommandError) -> String? { try flag() ? try string() : nil }
 
     fileprivate mutating func strings() throws(CommandError) -> [String] {
-        var result: [String] = []
-        for _ in 0..<(try count()) { result.append(try string()) }
-        return result
+        try list { (r) throws(CommandError) in try r.string() }
     }
 }

@@ -8,7 +8,7 @@ extension Broker {
     private static let hurriedHeartbeatInterval: Milliseconds = 500
 
     func consumerGroupHeartbeat(_ request: ConsumerGroupHeartbeatRequest, _ context: RequestContext) {
-        let clientHost = context.clientHost, context = context.withoutBytes
+        let context = context.withoutBytes
         let answer: ConsumerGroupCoordinator.Completion = { [weak self] result in
             guard let self else { return }
             context.respond(self.response(to: result))
@@ -23,7 +23,7 @@ extension Broker {
                 // Members of version 0 get their id here.
                 if heartbeat.memberID.isEmpty { heartbeat.memberID = TopicID(using: &random).description }
                 heartbeat.clientID = context.header.clientID ?? ""
-                heartbeat.clientHost = clientHost
+                heartbeat.clientHost = context.connection?.remoteHost ?? ""
                 consumers.heartbeat(heartbeat, request.groupID, completion: answer)
             }
         } catch {
