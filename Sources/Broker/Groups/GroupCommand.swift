@@ -26,6 +26,26 @@ public struct GroupCommand: Hashable, Sendable {
     }
 }
 
+extension GroupCommand: CustomStringConvertible {
+    /// For people who read a log.
+    public var description: String { "group \(groupID): \(action)" }
+}
+
+extension GroupCommand.Action: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .commitOffsets(let commit): "commit \(commit.offsets.count) offsets, generation \(commit.generation)"
+        case .deleteOffsets(let partitions): "delete \(partitions.count) offsets"
+        case .expireOffsets(let retention): "expire offsets older than \(retention) ms"
+        case .delete: "delete"
+        case .classic(.join(let join)): "join of \(join.member.memberID)"
+        case .classic(.completeJoin(let generation)): "complete join after generation \(generation)"
+        case .classic(.sync(let sync)): "assignments of generation \(sync.generation) by \(sync.memberID)"
+        case .classic(.remove(let memberIDs)): "remove \(memberIDs.joined(separator: ", "))"
+        }
+    }
+}
+
 /// Stores how far a group has come.
 public struct OffsetCommit: Hashable, Sendable {
     /// Who commits: the protocol's three fields, checked again when the command is applied.
