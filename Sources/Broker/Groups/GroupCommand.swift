@@ -42,6 +42,10 @@ extension GroupCommand.Action: CustomStringConvertible {
         case .classic(.completeJoin(let generation)): "complete join after generation \(generation)"
         case .classic(.sync(let sync)): "assignments of generation \(sync.generation) by \(sync.memberID)"
         case .classic(.remove(let memberIDs)): "remove \(memberIDs.joined(separator: ", "))"
+        case .consumer(.heartbeat(let heartbeat)): "heartbeat of \(heartbeat.memberID) at \(heartbeat.memberEpoch)"
+        case .consumer(.leave(let leave)): "\(leave.memberID) leaves\(leave.isTemporary ? " for a while" : "")"
+        case .consumer(.expire(let memberID, let epoch)): "expire \(memberID) at \(epoch)"
+        case .consumer(.topicsChanged(let topics)): "topics at \(topics.version): \(topics.topics.count)"
         }
     }
 }

@@ -6,8 +6,7 @@ import Testing
 @Suite struct TopicPatternTests {
     private func matches(_ regex: String, _ name: String) throws -> Bool {
         var steps = 1_000_000
-        let isMatch = try TopicPattern(regex).matches(name, steps: &steps)
-        return try #require(isMatch)
+        return try TopicPattern(regex).matches(name, steps: &steps) == true
     }
 
     @Test(arguments: [
