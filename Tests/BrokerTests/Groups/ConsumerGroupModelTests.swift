@@ -4,7 +4,7 @@ import Testing
 @testable import Broker
 
 @Suite struct ConsumerGroupModelTests {
-    @Test(arguments: 0..<300 as Range<UInt64>)
+    @Test(arguments: 0..<100 as Range<UInt64>)
     func `no two members read one partition, whatever happens, and a group left in peace settles`(seed: UInt64) {
         let model = ConsumerGroupModel(seed: seed)
         for _ in 0..<400 { model.step() }

@@ -25,9 +25,9 @@ import Testing
     }
 
     @Test func `an expression that would hold up everything is refused`() throws {
-        var resolver = TopicPatternResolver()
-        let topics = metadata((0..<40).map { "\($0)" + String(repeating: "a", count: 240) })
-        let regex = ".*(a?){1000}(a?){1000}(a?){1000}(a?){1000}b"
+        var resolver = TopicPatternResolver(stepsMax: 1_000_000)
+        let topics = metadata((0..<4).map { "\($0)" + String(repeating: "a", count: 240) })
+        let regex = ".*(a?){1000}(a?){1000}b"
         #expect(throws: PatternError.self) { try resolver.topicNames(matching: regex, in: topics) }
     }
 }

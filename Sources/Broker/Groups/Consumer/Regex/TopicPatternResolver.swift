@@ -4,13 +4,15 @@ import KafkaWire
 ///
 /// Owner: the `ConsumerGroupCoordinator`, on the event loop. Remembers at most `rememberedMax` expressions.
 struct TopicPatternResolver {
-    /// What one expression may cost, over all topics: some tenths of a second at most.
-    private static let stepsMax = 50_000_000
     private static let rememberedMax = 1_000
 
+    /// What one expression may cost, over all topics. The default is some tenths of a second.
+    private let stepsMax: Int
     private var known: [String: [String]] = [:]
     /// The state of the topics that `known` is about.
     private var revision: UInt64 = 0
+
+    init(stepsMax: Int = 50_000_000) { self.stepsMax = stepsMax }
 
     /// The names of the topics that match, in order.
     mutating func topicNames(matching regex: String, in metadata: ClusterMetadata) throws(PatternError) -> [String] {
@@ -20,7 +22,7 @@ struct TopicPatternResolver {
         }
         if let names = known[regex] { return names }
         let pattern = try TopicPattern(regex)
-        var names: [String] = [], steps = Self.stepsMax
+        var names: [String] = [], steps = stepsMax
         for name in metadata.topics.keys.sorted() {
             guard let isMatch = pattern.matches(name, steps: &steps) else {
                 throw PatternError("takes too long to match against \(metadata.topics.count) topics")
