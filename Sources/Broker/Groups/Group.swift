@@ -158,17 +158,19 @@ struct Group {
     private mutating func apply(
         _ change: ConsumerGroupCommand, at time: Milliseconds
     ) -> Result<ConsumerGroupAnswer?, ConsumerGroupRefusal> {
-        let before = membership, hadMembers = hasMembers
+        let hadMembers = hasMembers, former = consumer == nil ? membership : nil
         var group: ConsumerGroup
         do throws(ConsumerGroupRefusal) {
             group = try consumerGroup(for: change)
         } catch {
             return .failure(error)
         }
+        // Let go of it, or the change would copy the whole membership.
+        membership = .none
         let result = group.apply(change)
-        // A refused join leaves no trace of a group, nor of another protocol.
-        if case .failure = result, group.isEmpty, !hadMembers {
-            membership = before
+        if let former, group.isEmpty {
+            // A refused join leaves no trace of a group, nor of another protocol.
+            membership = former
             return result
         }
         if hadMembers, group.isEmpty { idleSince = time }

@@ -17,8 +17,8 @@ import NIOCore
 /// | 8 | classic remove | count 4, each: member id string |
 /// | 9 | consumer | see `ConsumerGroupCommand` |
 ///
-/// An offset: partition 8, offset 8, leader epoch 4, metadata string. A join: member, is new 1, client id string, client
-/// host string, session timeout 4, rebalance timeout 4, protocol type string, most members 4.
+/// An offset: partition 8, offset 8, leader epoch 4, metadata string. A join: member, is new 1, client id string,
+/// client host string, session timeout 4, rebalance timeout 4, protocol type string, most members 4.
 ///
 /// A string is its length in UTF-8 bytes (2) and the bytes; bytes are their length (4) and themselves. A member is: id
 /// string, 1 if an instance id follows else 0, instance id string. Actions are never reused.

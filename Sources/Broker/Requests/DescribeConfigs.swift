@@ -68,6 +68,22 @@ extension Broker {
         }
     }
 
+    private var groupConfigs: [(name: String, value: String, kind: TopicConfig.Kind)] {
+        let groups = configuration.groups
+        return [
+            ("group.consumer.assignors", ServerAssignor.allCases.map(\.name).joined(separator: ","), .list),
+            ("group.consumer.heartbeat.interval.ms", "\(groups.consumerHeartbeatInterval)", .int),
+            ("group.consumer.max.size", "\(groups.consumerSizeMax)", .int),
+            ("group.consumer.session.timeout.ms", "\(groups.consumerSessionTimeout)", .int),
+            ("group.initial.rebalance.delay.ms", "\(groups.initialRebalanceDelay)", .int),
+            ("group.max.session.timeout.ms", "\(groups.sessionTimeouts.upperBound)", .int),
+            ("group.max.size", "\(groups.sizeMax)", .int),
+            ("group.min.session.timeout.ms", "\(groups.sessionTimeouts.lowerBound)", .int),
+            ("offset.metadata.max.bytes", "\(groups.offsetMetadataBytesMax)", .int),
+            ("offsets.retention.minutes", "\(groups.offsetsRetention / 60_000)", .int),
+        ]
+    }
+
     /// What tools look for in a broker's configuration, under Kafka's names.
     private var brokerConfigs: [DescribeConfigsResponse.Config] {
         let values: [(name: String, value: String, kind: TopicConfig.Kind)] = [
@@ -77,7 +93,7 @@ extension Broker {
             ("fetch.max.bytes", "\(configuration.fetchBytesMax)", .int),
             ("message.max.bytes", "1048588", .int),
             ("num.partitions", "\(configuration.defaultPartitionCount)", .int),
-        ]
+        ] + groupConfigs
         return values.map { entry in
             DescribeConfigsResponse.Config {
                 $0.name = entry.name

@@ -117,7 +117,7 @@ import Testing
 
     @Test func `the leader stays, and the first to have joined follows it`() {
         var group = Self.group(.stable)
-        for member in ["b", "a"] { _ = group.apply(.join(.known(member))) }
+        for member in ["a", "b"] { _ = group.apply(.join(.known(member))) }
         _ = group.apply(.completeJoin(generation: 1))
         #expect(group.leaderID == "a")
         _ = group.apply(.remove(memberIDs: ["a"]))

@@ -10,7 +10,8 @@ import Testing
     private static let command = Command.group(
         GroupCommand("g", at: 0, .classic(.join(.sample("a", metadata: String(repeating: "x", count: 1_000))))))
 
-    @Test(arguments: [20, 100, 1_000, 65_535]) func `a command comes together from its fragments`(headBytes: Int) throws {
+    @Test(arguments: [20, 100, 1_000, 65_535])
+    func `a command comes together from its fragments`(headBytes: Int) throws {
         let whole = Self.command.encoded()
         let heads = CommandFragment.heads(of: whole, headBytesMax: headBytes)
         #expect(heads.allSatisfy { $0.readableBytes <= headBytes })

@@ -78,8 +78,8 @@ extension SimulatedClient {
 
     /// Commits one offset, by nobody unless a member is given.
     func commit(
-        _ group: String, _ offset: Int64, topic: String = "t", partition: Int32 = 0, as member: JoinGroupResponse? = nil,
-        metadata: String? = nil, version: Int16 = 9, topicID: TopicID = .zero
+        _ group: String, _ offset: Int64, topic: String = "t", partition: Int32 = 0,
+        as member: JoinGroupResponse? = nil, metadata: String? = nil, version: Int16 = 9, topicID: TopicID = .zero
     ) throws -> ErrorCode? {
         let request = OffsetCommitRequest { request in
             request.groupID = group

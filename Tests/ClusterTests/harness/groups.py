@@ -9,10 +9,11 @@ import sys
 import threading
 
 import confluent_kafka
-from confluent_kafka.admin import AdminClient
 
+from harness import requests
 from harness.clients import ConfluentClient
 from harness.waiting import wait_until
+from harness.wire import Connection
 
 _SCRIPT = pathlib.Path(__file__).with_name("member.py")
 
@@ -144,11 +145,15 @@ class GroupWorkload:
 
     def description(self):
         """The group as its coordinator describes it; None while it has none."""
-        admin = AdminClient({"bootstrap.servers": self.cluster.bootstrap})
-        try:
-            return admin.describe_consumer_groups([self.group])[self.group].result(10)
-        except confluent_kafka.KafkaException:
-            return None
+        for broker in self.cluster.running:
+            try:
+                with Connection(broker.address) as connection:
+                    found = requests.describe_group(connection, self.group)
+            except OSError:
+                continue
+            if found.error == 0 and found.state != "Dead":
+                return found
+        return None
 
     def wait_until_stable(self, timeout=30.0):
         """Until the group is stable with exactly the members that run."""
@@ -156,7 +161,7 @@ class GroupWorkload:
 
         def is_stable():
             found = self.description()
-            return found and found.state == confluent_kafka.ConsumerGroupState.STABLE and len(found.members) == count
+            return found and found.state == "Stable" and len(found.members) == count
 
         wait_until(is_stable, f"the group is stable with {count} members", timeout)
         if all(member.client != "kcat" for member in self.members):
