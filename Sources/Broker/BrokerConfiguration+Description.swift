@@ -17,6 +17,14 @@ extension BrokerConfiguration {
                 "Every partition is on every broker."),
             ("delete.topic.enable", "true", .boolean, Source.defaultValue, "Topics can be deleted."),
             ("fetch.max.bytes", "\(fetchBytesMax)", .int, Source.defaultValue, "Largest response to one fetch."),
+            ("group.consumer.assignors", ServerAssignor.allCases.map(\.name).joined(separator: ","), .list,
+                Source.defaultValue, "How partitions can be dealt out to members of the newer protocol."),
+            ("group.consumer.heartbeat.interval.ms", "\(groups.consumerHeartbeatInterval)", .int, Source.staticBroker,
+                "How often a member is asked to send its heartbeat."),
+            ("group.consumer.max.size", "\(groups.consumerSizeMax)", .int, Source.staticBroker,
+                "Most members of a group of the newer protocol."),
+            ("group.consumer.session.timeout.ms", "\(groups.consumerSessionTimeout)", .int, Source.staticBroker,
+                "How long a member may be silent."),
             ("group.initial.rebalance.delay.ms", "\(groups.initialRebalanceDelay)", .int, Source.staticBroker,
                 "How long the first members of an empty group wait for others."),
             ("group.max.session.timeout.ms", "\(groups.sessionTimeouts.upperBound)", .int, Source.staticBroker,
@@ -53,14 +61,18 @@ extension BrokerConfiguration {
     }
 }
 
-extension DescribedConfig {
+extension GroupConfiguration {
     /// What holds for every group of the newer protocol (KIP-848), under Kafka's names.
-    static let ofEveryGroup: [DescribedConfig] = [
-        ("consumer.heartbeat.interval.ms", "5000", "How often a member is asked to send its heartbeat."),
-        ("consumer.session.timeout.ms", "45000", "How long a member may be silent."),
-    ].map { name, value, documentation in
-        DescribedConfig(
-            name: name, value: value, source: Source.defaultValue, kind: .int, isReadOnly: true,
-            documentation: documentation, synonyms: [(value, Source.defaultValue)])
+    var described: [DescribedConfig] {
+        typealias Source = DescribedConfig.Source
+        return [
+            ("consumer.heartbeat.interval.ms", "\(consumerHeartbeatInterval)",
+                "How often a member is asked to send its heartbeat."),
+            ("consumer.session.timeout.ms", "\(consumerSessionTimeout)", "How long a member may be silent."),
+        ].map { name, value, documentation in
+            DescribedConfig(
+                name: name, value: value, source: Source.staticBroker, kind: .int, isReadOnly: true,
+                documentation: documentation, synonyms: [(value, Source.staticBroker)])
+        }
     }
 }

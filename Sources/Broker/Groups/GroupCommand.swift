@@ -16,6 +16,7 @@ public struct GroupCommand: Hashable, Sendable {
         case expireOffsets(retention: Milliseconds)
         case delete
         case classic(ClassicGroupCommand)
+        case consumer(ConsumerGroupCommand)
     }
 
     public init(_ groupID: String, at proposedAt: Milliseconds, _ action: Action) {
@@ -41,6 +42,10 @@ extension GroupCommand.Action: CustomStringConvertible {
         case .classic(.completeJoin(let generation)): "complete join after generation \(generation)"
         case .classic(.sync(let sync)): "assignments of generation \(sync.generation) by \(sync.memberID)"
         case .classic(.remove(let memberIDs)): "remove \(memberIDs.joined(separator: ", "))"
+        case .consumer(.heartbeat(let heartbeat)): "heartbeat of \(heartbeat.memberID) at \(heartbeat.memberEpoch)"
+        case .consumer(.leave(let leave)): "\(leave.memberID) leaves\(leave.isTemporary ? " for a while" : "")"
+        case .consumer(.expire(let memberID, let epoch)): "expire \(memberID) at \(epoch)"
+        case .consumer(.topicsChanged(let topics)): "topics at \(topics.version): \(topics.topics.count)"
         }
     }
 }

@@ -18,7 +18,7 @@ struct GroupTable {
     mutating func apply(_ command: GroupCommand, isAlive: (TopicNumber) -> Bool) -> CommandResult {
         touched.insert(command.groupID)
         switch command.action {
-        case .commitOffsets, .classic: break
+        case .commitOffsets, .classic, .consumer: break
         case .deleteOffsets, .expireOffsets, .delete:
             guard groups[command.groupID] != nil else { return .refused(.groupIDNotFound) }
         }

@@ -12,5 +12,6 @@ public enum CommandResult: Hashable, Sendable {
     /// Where the partition begins now.
     case logStart(Offset)
     case joinedGroup(ClassicJoinOutcome)
+    case consumerGroup(Result<ConsumerGroupAnswer?, ConsumerGroupRefusal>)
     case refused(ErrorCode)
 }

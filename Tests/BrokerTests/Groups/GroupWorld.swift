@@ -58,7 +58,8 @@ final class GroupWorld {
             groupIDs: { [unowned self] in table.groups.keys.sorted() },
             propose: { [unowned self] in log.append(Proposal(command: $0, completion: $1)) },
             now: { [unowned self] in now },
-            wallClock: { [unowned self] in Milliseconds(now.uptimeNanoseconds / 1_000_000) })
+            wallClock: { [unowned self] in Milliseconds(now.uptimeNanoseconds / 1_000_000) },
+            metadata: { ClusterMetadata() }, knowsAllTopics: { true })
         coordinator = GroupCoordinator(configuration, surroundings, seed: random.next())
     }
 

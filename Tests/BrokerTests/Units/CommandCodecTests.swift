@@ -103,6 +103,7 @@ import Testing
                             assignments: [.init(memberID: "n", assignment: ByteBuffer(bytes: [0xCC]))])))),
             "\(groupBytes) 07 0100 6D 04030201 01000000 0100 6E 01000000 CC"
         ),
+        (group(.consumer(.expire(memberID: "m", epoch: 7))), "\(groupBytes) 09 03 0100 6D 07000000"),
         (group(.classic(.remove(memberIDs: ["m", ""]))), "\(groupBytes) 08 02000000 0100 6D 0000"),
     ]
 
