@@ -125,3 +125,17 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+// Fuzzers need instrumentation and a main function of their own: `Tests/Fuzz/fuzz.sh build` asks for them.
+if Context.environment["MARTLET_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "martlet-fuzz",
+            dependencies: [
+                "Simulation", "Networking", "Broker", "Raft", "RaftCore", "SegmentLog", "KafkaWire", "Basics", "CMartlet",
+                nioCore,
+            ],
+            path: "Tests/Fuzz", exclude: ["Corpus", "fuzz.sh"],
+            swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
+}

@@ -29,6 +29,8 @@ public final class Broker {
     var pendingProduces = PendingProduces()
     var waitingFetchCount = 0
 
+    /// Measures the volume that the logs are on; nil when nobody can tell.
+    public var volume: (any VolumeProbe)?
     private var ticker: RepeatedTask?
     private var uncongestedWaiters: [() -> Void] = []
     /// Where each other broker says its clients reach it; the metadata leader writes it to the log.
@@ -65,7 +67,7 @@ public final class Broker {
             let node = RaftNode(
                 configuration: raft, machine: machine, log: log, transport: transport, encoderThread: encoderThread,
                 eventLoop: eventLoop, logger: logger)
-            return Shard(id: id, machine: machine, node: node)
+            return Shard(id: id, machine: machine, node: node, configuration: configuration)
         }
     }
 
@@ -94,6 +96,10 @@ public final class Broker {
         ticker?.cancel()
         for shard in shards {
             shard.node.shutdown()
+            // They hold the shard, which holds the node that holds them.
+            shard.node.onApplied = nil
+            shard.node.onStatus = nil
+            shard.node.onStorageFailure = nil
             shard.waitingFetches = WaitingFetches()
             endGroupOffice(shard)
         }
@@ -127,6 +133,9 @@ public final class Broker {
         }
         for topic in shard.machine.takeDeleted() { wakeFetches(of: topic) }
         followGroups(of: shard)
+        shard.storeSealedOffsets { [logger] error in
+            logger.error("an offset table cannot be written; it stays in memory", metadata: ["error": "\(error)"])
+        }
         releaseUncongested()
     }
 

@@ -35,7 +35,9 @@ public final class Experiment {
     public let world: World
     private let workload: Workload
     private let nemesis: Nemesis
+    private let promises: PromiseChecker
     private let shards: ShardChecker
+    private let histories: LogMatchingChecker
     private let replicas: ReplicaChecker
     private let auditor: Auditor
 
@@ -44,10 +46,29 @@ public final class Experiment {
         world = World(seed: options.seed, options: options.world)
         workload = Workload(options.workload, in: world)
         nemesis = Nemesis(options.faults, in: world)
-        shards = ShardChecker(world)
+        promises = PromiseChecker(world)
+        shards = ShardChecker(world, promises: promises)
+        histories = LogMatchingChecker(world)
         replicas = ReplicaChecker(world, shards: shards)
         auditor = Auditor(client: world.makeClient(), history: workload.history)
-        world.scheduler.onStep = { [unowned self] life in shards.observe(life) }
+        watch()
+    }
+
+    private func watch() {
+        world.scheduler.onStep = { [unowned self] life in
+            guard let node = world.brokers.first(where: { $0.life === life }), node.isRunning else { return }
+            shards.observe(node)
+            histories.observe(node)
+        }
+        world.onSpoken = { [unowned self] message, sender, peer in promises.spoken(message, by: sender, to: peer) }
+        world.onHeard = { [unowned self] message, receiver, sender in
+            promises.heard(message, by: receiver, from: sender)
+        }
+        world.onErase = { [unowned self] id in
+            promises.forget(id)
+            shards.forget(id)
+            histories.forget(id)
+        }
     }
 
     public func run() -> ExperimentReport {

@@ -64,6 +64,10 @@ extension Int16: Arbitrary {
     static func arbitrary(_ r: inout Randomizer, nullable: Bool) -> Int16 { arbitraryInteger(&r) }
 }
 
+extension UInt16: Arbitrary {
+    static func arbitrary(_ r: inout Randomizer, nullable: Bool) -> UInt16 { arbitraryInteger(&r) }
+}
+
 extension Int32: Arbitrary {
     static func arbitrary(_ r: inout Randomizer, nullable: Bool) -> Int32 { arbitraryInteger(&r) }
 }

@@ -48,10 +48,13 @@ struct CapturedFramesTests {
     func coverage() throws {
         let apis = Set(try CapturedFrame.all.map { try $0.opened().header.api })
         let unused: Set<ApiKey> = [
+            .deleteRecords, .alterConfigs, .describeLogDirs, .electLeaders, .incrementalAlterConfigs,
+            .alterPartitionReassignments, .listPartitionReassignments, .describeQuorum, .describeTopicPartitions,
+            .consumerGroupHeartbeat, .consumerGroupDescribe,
             .offsetCommit, .offsetFetch, .joinGroup, .heartbeat, .leaveGroup, .syncGroup, .describeGroups, .listGroups,
             .deleteGroups, .offsetDelete,
         ]
-        let known = ApiVersionTable.supported.map(\.api)
+        let known = (ApiVersionTable.supported + ApiVersionTable.unadvertised).map(\.api)
         #expect(apis == Set(known).subtracting(unused))
     }
 

@@ -26,6 +26,17 @@ let allMessages: [any KafkaMessage.Type] = [
     DeleteGroupsRequest.self, DeleteGroupsResponse.self,
     OffsetDeleteRequest.self, OffsetDeleteResponse.self,
     DescribeClusterRequest.self, DescribeClusterResponse.self,
+    ConsumerGroupHeartbeatRequest.self, ConsumerGroupHeartbeatResponse.self,
+    ConsumerGroupDescribeRequest.self, ConsumerGroupDescribeResponse.self,
+    DeleteRecordsRequest.self, DeleteRecordsResponse.self,
+    AlterConfigsRequest.self, AlterConfigsResponse.self,
+    IncrementalAlterConfigsRequest.self, IncrementalAlterConfigsResponse.self,
+    DescribeLogDirsRequest.self, DescribeLogDirsResponse.self,
+    ElectLeadersRequest.self, ElectLeadersResponse.self,
+    AlterPartitionReassignmentsRequest.self, AlterPartitionReassignmentsResponse.self,
+    ListPartitionReassignmentsRequest.self, ListPartitionReassignmentsResponse.self,
+    DescribeTopicPartitionsRequest.self, DescribeTopicPartitionsResponse.self,
+    DescribeQuorumRequest.self, DescribeQuorumResponse.self,
 ]
 
 /// One version of one message.

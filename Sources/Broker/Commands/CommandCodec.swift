@@ -5,6 +5,8 @@ import NIOCore
 /// Bytes in the log that are no command of this version. The log's checksums were right, so a newer Martlet wrote it.
 public enum CommandError: Error, Hashable, Sendable {
     case unknownKind(UInt8)
+    /// Something that a command of a known kind does not do in this version.
+    case unknownOperation(UInt8)
     case truncated
 }
 
@@ -22,6 +24,8 @@ public enum CommandError: Error, Hashable, Sendable {
 /// | 8 | forget topic | topic number 4 |
 /// | 9 | fragment | position 2, count 2, the rest of the head is a piece of another command |
 /// | 10 | group | see `GroupCommand` |
+/// | 11 | delete records | partition 8, offset 8 |
+/// | 12 | alter topic configs | topic id 16, replaces all 1, changes 2, each: operation 1, two strings |
 ///
 /// A partition is its topic's number in the high half and its own in the low one. A string is its length in UTF-8 bytes
 /// (2) and the bytes. Kinds are never reused.
@@ -29,7 +33,7 @@ extension Command {
     private enum Kind: UInt8 {
         case produce = 1
         case createTopic, deleteTopic, createPartitions, allocateProducerID, registerBroker, initializeCluster,
-            forgetTopic, fragment, group
+            forgetTopic, fragment, group, deleteRecords, alterTopicConfigs
     }
 
     /// Bytes of an encoded produce command: the one on the hot path.
@@ -79,6 +83,12 @@ extension Command {
         case .group(let command):
             buffer.writeInteger(Kind.group.rawValue)
             command.write(to: &buffer)
+        case .deleteRecords(let partition, let offset):
+            buffer.writeMultipleIntegers(
+                Kind.deleteRecords.rawValue, partition.rawValue, offset.rawValue, endianness: .little)
+        case .alterTopicConfigs(let command):
+            buffer.writeInteger(Kind.alterTopicConfigs.rawValue)
+            command.write(to: &buffer)
         }
         return buffer
     }
@@ -120,6 +130,11 @@ extension Command {
                 CommandFragment(position: try reader.integer(), count: try reader.integer(), bytes: reader.rest()))
         case .group:
             return .group(try GroupCommand(&reader))
+        case .deleteRecords:
+            return .deleteRecords(
+                PartitionKey(rawValue: try reader.integer()), before: Offset(try reader.integer()))
+        case .alterTopicConfigs:
+            return .alterTopicConfigs(try AlterTopicConfigsCommand(&reader))
         }
     }
 }
@@ -153,6 +168,31 @@ extension CreateTopicCommand {
         configs = []
         for _ in 0..<count {
             configs.append(ConfigEntry(name: try reader.string(), value: try reader.string()))
+        }
+    }
+}
+
+extension AlterTopicConfigsCommand {
+    fileprivate func write(to buffer: inout ByteBuffer) {
+        buffer.writeTopicID(topic)
+        buffer.writeMultipleIntegers(UInt8(replacesAll ? 1 : 0), UInt16(changes.count), endianness: .little)
+        for change in changes {
+            buffer.writeInteger(change.operation.rawValue)
+            buffer.writeShortString(change.name)
+            buffer.writeShortString(change.value)
+        }
+    }
+
+    fileprivate init(_ reader: inout HeadReader) throws(CommandError) {
+        topic = try reader.topicID()
+        let replaces: UInt8 = try reader.integer()
+        replacesAll = replaces != 0
+        let count: UInt16 = try reader.integer()
+        changes = []
+        for _ in 0..<count {
+            let rawOperation: UInt8 = try reader.integer()
+            guard let operation = Operation(rawValue: rawOperation) else { throw .unknownOperation(rawOperation) }
+            changes.append(Change(name: try reader.string(), operation: operation, value: try reader.string()))
         }
     }
 }

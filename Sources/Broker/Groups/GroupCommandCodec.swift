@@ -71,7 +71,7 @@ extension GroupCommand {
         case .sync: action = .classic(.sync(try ClassicSync(&reader)))
         case .remove:
             action = .classic(.remove(memberIDs: try reader.list { (r) throws(CommandError) in try r.string() }))
-        case nil: throw .unknownKind(code)
+        case nil: throw .unknownOperation(code)
         }
     }
 }

@@ -63,11 +63,6 @@ extension ClassicGroup {
 }
 
 extension Digest {
-    mutating func mix(_ string: String) {
-        mix(UInt64(string.utf8.count))
-        for byte in string.utf8 { mix(UInt64(byte)) }
-    }
-
     mutating func mix(_ bytes: ByteBuffer) {
         mix(UInt64(bytes.readableBytes))
         for byte in bytes.readableBytesView { mix(UInt64(byte)) }

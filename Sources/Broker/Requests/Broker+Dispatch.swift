@@ -72,15 +72,10 @@ extension Broker {
         case .listGroups: listGroups(try ListGroupsRequest(decoding: body, version: version), context)
         case .deleteGroups: deleteGroups(try DeleteGroupsRequest(decoding: body, version: version), context)
         case .apiVersions: apiVersions(try ApiVersionsRequest(decoding: body, version: version), context)
-        case .createTopics: createTopics(try CreateTopicsRequest(decoding: body, version: version), context)
-        case .deleteTopics: deleteTopics(try DeleteTopicsRequest(decoding: body, version: version), context)
-        case .createPartitions: createPartitions(try CreatePartitionsRequest(decoding: body, version: version), context)
         case .initProducerID: initProducerID(try InitProducerIDRequest(decoding: body, version: version), context)
         case .offsetForLeaderEpoch:
             offsetForLeaderEpoch(try OffsetForLeaderEpochRequest(decoding: body, version: version), context)
-        case .describeConfigs: describeConfigs(try DescribeConfigsRequest(decoding: body, version: version), context)
-        case .describeCluster: describeCluster(try DescribeClusterRequest(decoding: body, version: version), context)
-        default: throw RequestError.unknownAPI(context.header.api.rawValue)
+        default: try administrate(context)
         }
     }
 

@@ -73,6 +73,15 @@ public struct ClusterMetadata {
         return .topic(topic.number)
     }
 
+    mutating func alter(_ command: AlterTopicConfigsCommand) -> CommandResult {
+        guard let name = topicNames[command.topic], var topic = topics[name] else {
+            return .refused(.unknownTopicOrPartition)
+        }
+        topic.config = topic.config.altered(by: command.changes, replacingAll: command.replacesAll)
+        topics[name] = topic
+        return .topic(topic.number)
+    }
+
     mutating func allocateProducerID() -> CommandResult {
         defer { nextProducerID += 1 }
         return .producerID(nextProducerID)

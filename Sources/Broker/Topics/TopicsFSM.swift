@@ -25,6 +25,11 @@ public final class TopicsFSM: FSM {
     private var forgotten: Set<TopicNumber> = []
     /// Payload bytes of all entries applied: where the log stands, in bytes.
     private var position = 0
+    /// The segment of the last block applied, and the partitions that have runs in it.
+    private var segment = LogIndex.zero
+    private var partitionsInSegment: [PartitionKey] = []
+    /// Tables of segments sealed since `takeSealed` was called last.
+    private var sealed: [OffsetTable] = []
     /// Partitions that got batches since `takeTouched` was called last, with the bytes.
     private var touched: [(key: PartitionKey, bytes: Int)] = []
     /// Topics deleted since `takeDeleted` was called last.
@@ -33,6 +38,10 @@ public final class TopicsFSM: FSM {
     public init(shard: ShardID) { self.shard = shard }
 
     public func apply(_ block: CommittedBlock, responses: inout [CommandResult]) {
+        if block.segment != segment {
+            seal()
+            segment = block.segment
+        }
         for entry in block.entries {
             guard entry.type == .command else {
                 responses.append(.none)
@@ -67,7 +76,10 @@ public final class TopicsFSM: FSM {
         case .produce(let produce):
             guard isAlive(produce.partition.topic) else { return .refused(.unknownTopicOrPartition) }
             touched.append((produce.partition, payloadBytes))
-            return partition(produce.partition).apply(produce, at: index, position: position, term: term)
+            let state = partition(produce.partition)
+            let isNewInSegment = state.index.runs.isEmpty
+            defer { if isNewInSegment, !state.index.runs.isEmpty { partitionsInSegment.append(produce.partition) } }
+            return state.apply(produce, at: index, position: position, bytes: payloadBytes, term: term)
         case .createTopic(let create): return metadata.create(create)
         case .deleteTopic(let id):
             let result = metadata.delete(id)
@@ -85,7 +97,24 @@ public final class TopicsFSM: FSM {
             return .none
         case .group(let command): return groups.apply(command, isAlive: isAlive)
         case .fragment: preconditionFailure("a fragment is no part of a larger command")
+        case .deleteRecords(let key, let offset):
+            guard isAlive(key.topic) else { return .refused(.unknownTopicOrPartition) }
+            guard let state = partitions[key] else {
+                return offset == .zero ? .logStart(.zero) : .refused(.offsetOutOfRange)
+            }
+            return state.deleteRecords(before: offset)
+        case .alterTopicConfigs(let alteration): return metadata.alter(alteration)
         }
+    }
+
+    /// Everything in the segment has been applied: what the partitions know of it leaves memory.
+    private func seal() {
+        var table = OffsetTable(segment: segment)
+        for key in partitionsInSegment.sorted(by: { $0.rawValue < $1.rawValue }) {
+            partitions[key]?.seal(into: &table, key: key)
+        }
+        partitionsInSegment.removeAll(keepingCapacity: true)
+        if !table.partitions.isEmpty { sealed.append(table) }
     }
 
     private func isAlive(_ topic: TopicNumber) -> Bool {
@@ -126,5 +155,11 @@ public final class TopicsFSM: FSM {
     func takeDeleted() -> [TopicNumber] {
         defer { deleted = [] }
         return deleted
+    }
+
+    /// The tables of the segments sealed since the last call: whoever takes them must keep them.
+    func takeSealed() -> [OffsetTable] {
+        defer { sealed = [] }
+        return sealed
     }
 }

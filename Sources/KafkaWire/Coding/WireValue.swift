@@ -80,6 +80,18 @@ extension Int16: WireValue {
     }
 }
 
+extension UInt16: WireValue {
+    public static var wireType: WireType { .uint16 }
+
+    public init(from decoder: inout WireDecoder, nullable: Bool) throws(WireError) {
+        self = try decoder.integer()
+    }
+
+    public func encode(to encoder: inout WireEncoder, nullable: Bool) {
+        encoder.write(self)
+    }
+}
+
 extension Int32: WireValue {
     public static var wireType: WireType { .int32 }
 

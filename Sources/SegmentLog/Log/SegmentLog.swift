@@ -110,9 +110,14 @@ public final class SegmentLog {
 
     func submit(_ command: WriteCommand) {
         guard failure == nil, let writer else { return }
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        // Weakly, because the queue keeps it until the writer comes: a log that is dropped unclosed must be able to go.
+        let bound = NIOLoopBound(WeakReference(log: self), eventLoop: eventLoop)
         let loop = eventLoop
-        writer.submit(command) { report in loop.execute { bound.value.groupEnded(report) } }
+        writer.submit(command) { report in loop.execute { bound.value.log?.groupEnded(report) } }
+    }
+
+    private struct WeakReference {
+        weak var log: SegmentLog?
     }
 
     func groupEnded(_ report: GroupReport) {

@@ -30,7 +30,23 @@ public final class SimulatedFileSystem: FileSystem {
 
     let world: Mutex<SimulatedDisk>
 
-    public init(seed: UInt64 = 0) { world = Mutex(SimulatedDisk(random: RandomSource(seed: seed))) }
+    public convenience init(seed: UInt64 = 0) { self.init(SimulatedDisk(random: RandomSource(seed: seed))) }
+
+    private init(_ disk: SimulatedDisk) { world = Mutex(disk) }
+
+    /// A disk of its own with what this one would hold if the power failed now and nothing unflushed survived.
+    public func afterPowerLoss() -> SimulatedFileSystem {
+        var disk = world.withLock { $0 }
+        disk.restart(losing: .everythingUnflushed)
+        return SimulatedFileSystem(disk)
+    }
+
+    /// A disk of its own with what a reader sees now.
+    public func copy() -> SimulatedFileSystem {
+        var disk = world.withLock { $0 }
+        disk.restart(losing: .nothing)
+        return SimulatedFileSystem(disk)
+    }
 
     // MARK: The world's side
 

@@ -131,6 +131,17 @@ public final class SimulatedBroker {
         world.onEnd?(id)
     }
 
+    /// A shard's log as a start would find it on `disk`, a copy of this broker's.
+    func openCopy(of shard: Int, disk: SimulatedFileSystem) throws(StorageError) -> SegmentLog {
+        var options = SegmentLogOptions(directory: "/shard-\(shard)", shard: ShardID(UInt16(shard)))
+        options.readOnly = true
+        let scheduler = Scheduler()
+        let executor = SimulatedExecutor(scheduler, life: life, latency: { .zero })
+        return try SegmentLog.open(
+            options: options, fileSystem: disk, eventLoop: SimulatedLoop(scheduler, life: life), writer: executor,
+            reader: executor)
+    }
+
     /// Ends the process for good and empties its disk.
     func discard() {
         life.end()
@@ -169,6 +180,7 @@ public final class SimulatedBroker {
         case .hello(let hello):
             broker.receive(hello)
         case .raft(let message):
+            world.onHeard?(message, id, peer)
             broker.receive(message, from: peer)
         case .forward(let id, let request):
             broker.receiveForwarded(request) { [weak link] response in
@@ -236,6 +248,7 @@ final class BrokerLink: Transport, RequestForwarding {
 
     func send(_ frame: PeerFrame, to peer: NodeID) {
         guard !isClosed else { return }
+        if case .raft(let message) = frame { world.onSpoken?(message, id, peer) }
         var bytes = ByteBuffer()
         for part in PeerFrameCodec.encode(frame) { bytes.writeImmutableBuffer(part) }
         bytes.moveReaderIndex(forwardBy: 4)

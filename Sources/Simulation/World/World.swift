@@ -2,6 +2,7 @@ import Basics
 import Broker
 import Logging
 import NIOCore
+import Raft
 import SegmentLog
 
 /// A cluster with its clients, network, disks and clocks, all of which follow from one seed.
@@ -123,6 +124,15 @@ public final class World {
 
     /// A broker's process has ended, by crash or by its storage.
     var onEnd: ((NodeID) -> Void)?
+
+    /// A broker says something to another one; it may never arrive.
+    var onSpoken: ((_ message: PeerMessage, _ sender: NodeID, _ peer: NodeID) -> Void)?
+
+    /// What a broker said arrived.
+    var onHeard: ((_ message: PeerMessage, _ receiver: NodeID, _ sender: NodeID) -> Void)?
+
+    /// A broker's disk was replaced by an empty one.
+    var onErase: ((NodeID) -> Void)?
 
     /// Tells whoever listens what happens, for reading along.
     public var onEvent: ((_ what: String) -> Void)?

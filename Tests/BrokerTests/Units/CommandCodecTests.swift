@@ -39,6 +39,21 @@ import Testing
         ),
         (.initializeCluster(id: "abc"), "07 0300 616263"),
         (.forgetTopic(TopicNumber(0x0102_0304)), "08 04030201"),
+        (
+            .deleteRecords(
+                PartitionKey(TopicNumber(0x0A0B_0C0D), 0x0102_0304), before: Offset(0x1112_1314_1516_1718)),
+            "0B 04030201 0D0C0B0A 1817161514131211"
+        ),
+        (
+            .alterTopicConfigs(
+                AlterTopicConfigsCommand(
+                    topic: id, replacesAll: true,
+                    changes: [
+                        .init(name: "a", operation: .set, value: "bc"),
+                        .init(name: "d", operation: .subtract, value: ""),
+                    ])),
+            "0C \(idBytes) 01 0200 00 0100 61 0200 6263 03 0100 64 0000"
+        ),
     ] + groupCommands
 
     private static let groupBytes = "0A 0200 6731 5857565554535251"
@@ -121,6 +136,11 @@ import Testing
 
     @Test(arguments: [0, 200, 255] as [UInt8]) func `an unknown kind is named`(kind: UInt8) {
         #expect(throws: CommandError.unknownKind(kind)) { try Command.decode(ByteBuffer(bytes: [kind, 1, 2, 3])) }
+    }
+
+    @Test func `an alteration that does something unknown is named`() {
+        let bytes = Self.bytes("0C \(Self.idBytes) 00 0100 04 0100 61 0000")
+        #expect(throws: CommandError.unknownOperation(4)) { try Command.decode(bytes) }
     }
 
     @Test(arguments: 0..<50 as Range<UInt64>) func `no bytes at all trap the decoder`(seed: UInt64) throws {
