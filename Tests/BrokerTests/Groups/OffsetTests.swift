@@ -155,7 +155,7 @@ import Testing
         }
     }
 
-    @Test func `a coordinator that has not heard of a topic yet does not say that nothing is committed for it`() throws {
+    @Test func `a coordinator that has not heard of a topic does not say that nothing is committed for it`() throws {
         let group = try #require((0..<20).map { "g\($0)" }.first { GroupID.shard(of: $0, among: 2) == ShardID(1) })
         for seed in 1...20 as ClosedRange<UInt64> {
             let world = try World.ready(brokers: 3, seed: seed) { $0.shardCount = 2 }
