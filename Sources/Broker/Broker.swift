@@ -132,10 +132,10 @@ public final class Broker {
             for task in shard.waitingFetches.tasks(for: key) { task.appended(bytes) }
         }
         for topic in shard.machine.takeDeleted() { wakeFetches(of: topic) }
-        followGroups(of: shard)
         shard.storeSealedOffsets { [logger] error in
             logger.error("an offset table cannot be written; it stays in memory", metadata: ["error": "\(error)"])
         }
+        followGroups(of: shard)
         releaseUncongested()
     }
 

@@ -17,6 +17,13 @@ extension BrokerConfiguration {
                 "Every partition is on every broker."),
             ("delete.topic.enable", "true", .boolean, Source.defaultValue, "Topics can be deleted."),
             ("fetch.max.bytes", "\(fetchBytesMax)", .int, Source.defaultValue, "Largest response to one fetch."),
+            ("group.initial.rebalance.delay.ms", "\(groups.initialRebalanceDelay)", .int, Source.staticBroker,
+                "How long the first members of an empty group wait for others."),
+            ("group.max.session.timeout.ms", "\(groups.sessionTimeouts.upperBound)", .int, Source.staticBroker,
+                "Longest session timeout that a member may ask for."),
+            ("group.max.size", "\(groups.sizeMax)", .int, Source.staticBroker, "Most members of a group."),
+            ("group.min.session.timeout.ms", "\(groups.sessionTimeouts.lowerBound)", .int, Source.staticBroker,
+                "Shortest session timeout that a member may ask for."),
             ("log.cleanup.policy", standard("cleanup.policy"), .list, Source.defaultValue,
                 "What a topic has that does not set cleanup.policy."),
             ("log.dirs", logDirectory, .list, Source.staticBroker, "Where the logs are."),
@@ -33,33 +40,15 @@ extension BrokerConfiguration {
             ("node.id", "\(nodeID)", .int, Source.staticBroker, "This broker's number."),
             ("num.partitions", "\(defaultPartitionCount)", .int, Source.staticBroker,
                 "Partitions of a topic whose creator did not say."),
+            ("offset.metadata.max.bytes", "\(groups.offsetMetadataBytesMax)", .int, Source.staticBroker,
+                "Longest metadata of a committed offset."),
+            ("offsets.retention.minutes", "\(groups.offsetsRetention / 60_000)", .int, Source.staticBroker,
+                "How long offsets of a group without members are kept."),
         ]
-        let described = entries.map { name, value, kind, source, documentation in
+        return entries.map { name, value, kind, source, documentation in
             DescribedConfig(
                 name: name, value: value, source: source, kind: kind, isReadOnly: true, documentation: documentation,
                 synonyms: [(value, source)])
-        }
-        return (described + groups.described).sorted { $0.name < $1.name }
-    }
-}
-
-extension GroupConfiguration {
-    fileprivate var described: [DescribedConfig] {
-        typealias Source = DescribedConfig.Source
-        let entries: [(String, String, String)] = [
-            ("group.initial.rebalance.delay.ms", "\(initialRebalanceDelay)",
-                "How long the first members of an empty group wait for others."),
-            ("group.max.session.timeout.ms", "\(sessionTimeouts.upperBound)", "Longest session of a member."),
-            ("group.max.size", "\(sizeMax)", "Most members of a group."),
-            ("group.min.session.timeout.ms", "\(sessionTimeouts.lowerBound)", "Shortest session of a member."),
-            ("offset.metadata.max.bytes", "\(offsetMetadataBytesMax)", "Longest metadata of a committed offset."),
-            ("offsets.retention.minutes", "\(offsetsRetention / 60_000)",
-                "How long offsets of a group without members are kept."),
-        ]
-        return entries.map { name, value, documentation in
-            DescribedConfig(
-                name: name, value: value, source: Source.staticBroker, kind: .int, isReadOnly: true,
-                documentation: documentation, synonyms: [(value, Source.staticBroker)])
         }
     }
 }

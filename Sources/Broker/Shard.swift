@@ -14,10 +14,10 @@ final class Shard {
     let machine: TopicsFSM
     let node: RaftNode<TopicsFSM>
     var waitingFetches = WaitingFetches()
-    /// While this broker leads the shard and serves it.
-    var groupCoordinator: GroupCoordinator?
     private var offsetTables: OffsetTables
     private var coldBlocks: BlockCache
+    /// While this broker leads the shard and serves it.
+    var groupCoordinator: GroupCoordinator?
     /// Deleted topics whose partitions are being dropped.
     private var forgetting: Set<TopicNumber> = []
 

@@ -76,18 +76,18 @@ extension Command {
         case .forgetTopic(let number):
             buffer.writeInteger(Kind.forgetTopic.rawValue)
             buffer.writeInteger(number.rawValue, endianness: .little)
+        case .deleteRecords(let partition, let offset):
+            buffer.writeMultipleIntegers(
+                Kind.deleteRecords.rawValue, partition.rawValue, offset.rawValue, endianness: .little)
+        case .alterTopicConfigs(let command):
+            buffer.writeInteger(Kind.alterTopicConfigs.rawValue)
+            command.write(to: &buffer)
         case .fragment(let fragment):
             buffer.writeMultipleIntegers(
                 Kind.fragment.rawValue, fragment.position, fragment.count, endianness: .little)
             buffer.writeImmutableBuffer(fragment.bytes)
         case .group(let command):
             buffer.writeInteger(Kind.group.rawValue)
-            command.write(to: &buffer)
-        case .deleteRecords(let partition, let offset):
-            buffer.writeMultipleIntegers(
-                Kind.deleteRecords.rawValue, partition.rawValue, offset.rawValue, endianness: .little)
-        case .alterTopicConfigs(let command):
-            buffer.writeInteger(Kind.alterTopicConfigs.rawValue)
             command.write(to: &buffer)
         }
         return buffer
@@ -125,16 +125,16 @@ extension Command {
             return .initializeCluster(id: try reader.string())
         case .forgetTopic:
             return .forgetTopic(TopicNumber(try reader.integer()))
-        case .fragment:
-            return .fragment(
-                CommandFragment(position: try reader.integer(), count: try reader.integer(), bytes: reader.rest()))
-        case .group:
-            return .group(try GroupCommand(&reader))
         case .deleteRecords:
             return .deleteRecords(
                 PartitionKey(rawValue: try reader.integer()), before: Offset(try reader.integer()))
         case .alterTopicConfigs:
             return .alterTopicConfigs(try AlterTopicConfigsCommand(&reader))
+        case .fragment:
+            return .fragment(
+                CommandFragment(position: try reader.integer(), count: try reader.integer(), bytes: reader.rest()))
+        case .group:
+            return .group(try GroupCommand(&reader))
         }
     }
 }

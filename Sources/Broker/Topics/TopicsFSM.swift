@@ -95,8 +95,6 @@ public final class TopicsFSM: FSM {
         case .forgetTopic(let number):
             forget(number)
             return .none
-        case .group(let command): return groups.apply(command, isAlive: isAlive)
-        case .fragment: preconditionFailure("a fragment is no part of a larger command")
         case .deleteRecords(let key, let offset):
             guard isAlive(key.topic) else { return .refused(.unknownTopicOrPartition) }
             guard let state = partitions[key] else {
@@ -104,6 +102,8 @@ public final class TopicsFSM: FSM {
             }
             return state.deleteRecords(before: offset)
         case .alterTopicConfigs(let alteration): return metadata.alter(alteration)
+        case .group(let command): return groups.apply(command, isAlive: isAlive)
+        case .fragment: preconditionFailure("a fragment is no part of a larger command")
         }
     }
 

@@ -61,7 +61,7 @@ struct LogPrinter {
         case .initializeCluster(let id): "initialize cluster \(id)"
         case .forgetTopic(let number): "forget topic \(number)"
         case .fragment(let fragment): "fragment \(fragment.position + 1) of \(fragment.count)"
-        case .group(let command): "\(command)"
+        case .group(let command): "group \(command.groupID): \(command.action)"
         case .deleteRecords(let partition, let offset): "delete records partition=\(partition) before=\(offset)"
         case .alterTopicConfigs(let alteration):
             "alter configs id=\(alteration.topic)\(alteration.replacesAll ? " replacing all" : "") "
