@@ -45,6 +45,17 @@ import Testing
         #expect(answer.nodeID == -1)
     }
 
+    @Test func `a client that asks during an election is answered when it is over`() throws {
+        let world = try World.ready(brokers: 3)
+        let former = try #require(world.leader())
+        let other = try #require(world.brokers.first { $0 !== former })
+        world.kill(former)
+        try world.run(until: "the leader is missed") { other.broker.metadataShard.leader == nil }
+        let answer = try world.client(of: other).call(FindCoordinatorRequest { $0.coordinatorKeys = ["g"] })
+        #expect(answer.coordinators.first?.errorCode == ErrorCode.none)
+        #expect(answer.coordinators.first?.nodeID != former.id.rawValue)
+    }
+
     @Test(arguments: [1, 2, 3, -1] as [Int8])
     func `coordinators that do not exist are refused with a reason`(keyType: Int8) throws {
         let world = try World.ready()

@@ -76,7 +76,7 @@ extension GroupCommand {
         case .remove:
             action = .classic(.remove(memberIDs: try reader.list { (r) throws(CommandError) in try r.string() }))
         case .consumer: action = .consumer(try ConsumerGroupCommand(from: &reader))
-        case nil: throw .unknownKind(code)
+        case nil: throw .unknownOperation(code)
         }
     }
 }

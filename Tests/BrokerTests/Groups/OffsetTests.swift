@@ -155,6 +155,33 @@ import Testing
         }
     }
 
+    @Test func `a coordinator that has not heard of a topic does not say that nothing is committed for it`() throws {
+        let group = try #require((0..<20).map { "g\($0)" }.first { GroupID.shard(of: $0, among: 2) == ShardID(1) })
+        for seed in 1...20 as ClosedRange<UInt64> {
+            let world = try World.ready(brokers: 3, seed: seed) { $0.shardCount = 2 }
+            let metadataLeader = try #require(world.leader(ofShard: 0))
+            let former = try #require(world.leader(ofShard: 1))
+            let lagging = try #require(world.brokers.first { $0 !== metadataLeader && $0 !== former })
+            guard metadataLeader !== former else { continue }
+            lagging.setWriterStalled(true, shard: 0)
+            try world.client(of: metadataLeader).createTopic("t")
+            let client = world.client(of: former)
+            try world.run(until: "the topic is known") { former.read { $0.metadata.topic(named: "t") } != nil }
+            #expect(try client.commit(group, 5) == ErrorCode.none)
+            world.kill(former)
+            guard try world.runUntilNewLeader(ofShard: 1, after: former) === lagging else { continue }
+            #expect(lagging.read { $0.metadata.topic(named: "t") } == nil)
+            let next = world.client(of: lagging)
+            let request = OffsetFetchRequest { $0.groups = [OffsetFetchRequest.Group { $0.groupID = group }] }
+            #expect(try next.call(request, version: 9).groups.first?.errorCode == .coordinatorLoadInProgress)
+            lagging.setWriterStalled(false, shard: 0)
+            try world.run(until: "the topic is known") { lagging.read { $0.metadata.topic(named: "t") } != nil }
+            #expect(try next.committed(group)?.committedOffset == 5)
+            return
+        }
+        Issue.record("no seed made the lagging broker the coordinator")
+    }
+
     @Test func `offsets of a deleted topic go, in every shard`() throws {
         let (world, client) = try Self.world(1) { $0.shardCount = 3 }
         let groups = (0..<9).map { "group-\($0)" }

@@ -169,9 +169,13 @@ struct ClassicGroup {
 
     /// Each member votes for the first of its protocols that all support. Of equals the first by name wins.
     private func electProtocol() -> String? {
+        var supporters: [String: Int] = [:]
+        for member in members.values {
+            for name in Set(member.protocols.map(\.name)) { supporters[name, default: 0] += 1 }
+        }
         var votes: [String: Int] = [:]
         for member in members.values {
-            let vote = member.protocols.first { candidate in members.values.allSatisfy { $0.supports(candidate.name) } }
+            let vote = member.protocols.first { supporters[$0.name] == members.count }
             if let vote { votes[vote.name, default: 0] += 1 }
         }
         return votes.min { ($1.value, $0.key) < ($0.value, $1.key) }?.key

@@ -1,5 +1,6 @@
 import Basics
 import KafkaWire
+import NIOCore
 
 /// FindCoordinator: the leader of the shard that keeps a group.
 extension Broker {
@@ -9,19 +10,37 @@ extension Broker {
         static let share: Int8 = 2
     }
 
+    /// How long the answer may wait for a leader: elections are shorter, and some clients give up, or wait for minutes,
+    /// when they are told a few times that there is no coordinator.
+    private static let leaderWait = TimeAmount.seconds(1)
+
     func findCoordinator(_ request: FindCoordinatorRequest, _ context: RequestContext) {
-        context.respond(FindCoordinatorResponse { response in
-            if context.version >= 4 {
-                response.coordinators = request.coordinatorKeys.map { coordinator(of: $0, keyType: request.keyType) }
-                return
-            }
-            let found = coordinator(of: request.key, keyType: request.keyType)
-            response.errorCode = found.errorCode
-            response.errorMessage = found.errorMessage
-            response.nodeID = found.nodeID
-            response.host = found.host
-            response.port = found.port
-        })
+        answer(request, context.withoutBytes, waitingUntil: loop.now + Self.leaderWait)
+    }
+
+    private func answer(_ request: FindCoordinatorRequest, _ context: RequestContext, waitingUntil end: NIODeadline) {
+        let keys = context.version >= 4 ? request.coordinatorKeys : [request.key]
+        let found = keys.map { coordinator(of: $0, keyType: request.keyType) }
+        guard loop.now < end, context.isWanted, found.contains(where: { $0.errorCode == .coordinatorNotAvailable })
+        else { return context.respond(Self.response(found, version: context.version)) }
+        let bound = NIOLoopBound((self, request, context), eventLoop: loop)
+        loop.scheduleTask(in: .milliseconds(50)) {
+            let (broker, request, context) = bound.value
+            broker.answer(request, context, waitingUntil: end)
+        }
+    }
+
+    private static func response(
+        _ found: [FindCoordinatorResponse.Coordinator], version: Int16
+    ) -> FindCoordinatorResponse {
+        FindCoordinatorResponse { response in
+            guard version < 4, let only = found.first else { return response.coordinators = found }
+            response.errorCode = only.errorCode
+            response.errorMessage = only.errorMessage
+            response.nodeID = only.nodeID
+            response.host = only.host
+            response.port = only.port
+        }
     }
 
     private func coordinator(of key: String, keyType: Int8) -> FindCoordinatorResponse.Coordinator {

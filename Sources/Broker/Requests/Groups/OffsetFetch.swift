@@ -31,15 +31,23 @@ extension Broker {
     private func readOffsets(of groupID: String, completion: @escaping (Result<Group, GroupRefusal>) -> Void) {
         do throws(GroupRefusal) {
             let coordinator = try coordinator(ofGroup: groupID)
-            shard(ofGroup: groupID).node.verifyLeader { result in
+            shard(ofGroup: groupID).node.verifyLeader { [weak self] result in
+                guard let self else { return }
                 switch result {
-                case .success: completion(.success(coordinator.group(groupID) ?? Group()))
+                case .success: completion(self.complete(coordinator.group(groupID) ?? Group()))
                 case .failure(let error): completion(.failure(GroupRefusal(code: error.groupErrorCode)))
                 }
             }
         } catch {
             completion(.failure(error))
         }
+    }
+
+    /// The group, unless it has offsets of topics that this broker has not heard of yet: their names would not be
+    /// found, and a consumer that is told that nothing is committed begins somewhere else.
+    private func complete(_ group: Group) -> Result<Group, GroupRefusal> {
+        group.offsets.partitions.keys.allSatisfy { metadata.wasCreated($0.topic) }
+            ? .success(group) : .failure(GroupRefusal(code: .coordinatorLoadInProgress))
     }
 
     // MARK: One group, before version 8
