@@ -29,12 +29,22 @@ def brokers(tmp_path_factory):
     cluster.discard()
 
 
+# The clients that speak it.
+CLIENTS = [ConfluentClient()]
+by_name = {"ids": lambda client: client.name}
+
+
 @pytest.fixture
-def members(brokers, name):
+def client():
+    return CLIENTS[0]
+
+
+@pytest.fixture
+def members(brokers, name, client):
     """The members of a group of its own, with a topic of six partitions."""
     brokers.wait_until_serving()
     topic = brokers.create_topic(name, partitions=6)
-    with Members(brokers.bootstrap, f"group-of-{topic}", [topic]) as members:
+    with Members(client, brokers.bootstrap, f"group-of-{topic}", [topic]) as members:
         members.topic = topic
         members.partitions = [(topic, partition) for partition in range(6)]
         yield members
@@ -70,6 +80,8 @@ def test_members_that_come_and_go_share_the_partitions(members):
     members.wait_until_shared(members.partitions, "the two that stayed share six partitions")
 
 
+@pytest.mark.feature("new groups: members join and leave, nothing is skipped")
+@pytest.mark.parametrize("client", CLIENTS, **by_name)
 def test_everything_is_read_and_nothing_is_skipped_while_members_come_and_go(brokers, members):
     with NumberedWriter(brokers.bootstrap, members.topic, partitions=6) as writer:
         members.start(2)
@@ -116,6 +128,8 @@ def test_what_a_killed_member_had_goes_to_the_others(brokers, members):
         doomed.wait()
 
 
+@pytest.mark.feature("new groups: static members")
+@pytest.mark.parametrize("client", CLIENTS, **by_name)
 def test_a_static_member_that_restarts_keeps_its_partitions_and_disturbs_nobody(members):
     members.start(group_instance_id="one")
     members.wait_until_shared(members.partitions)
@@ -149,10 +163,12 @@ def test_an_instance_id_in_use_is_refused(members):
     assert members.running[0].partitions == set(members.partitions)
 
 
-def test_a_pattern_finds_topics_made_later(brokers, name):
+@pytest.mark.feature("new groups: patterns")
+@pytest.mark.parametrize("client", CLIENTS, **by_name)
+def test_a_pattern_finds_topics_made_later(brokers, name, client):
     topics = [brokers.create_topic(f"{name}-{number}", partitions=2) for number in range(2)]
     brokers.create_topic(f"other-{name}")
-    with Members(brokers.bootstrap, f"group-of-{name}", [f"^{name}-[0-9]+$"]) as members:
+    with Members(client, brokers.bootstrap, f"group-of-{name}", [f"^{name}-[0-9]+$"]) as members:
         members.start(2)
         members.wait_until_shared([(topic, partition) for topic in topics for partition in range(2)])
         topics.append(brokers.create_topic(f"{name}-77", partitions=2))
@@ -237,6 +253,8 @@ def test_a_group_has_one_protocol_at_a_time(brokers, members):
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.feature("new groups: the coordinator is killed")
+@pytest.mark.parametrize("client", CLIENTS, **by_name)
 def test_members_outlive_coordinators(brokers, members):
     with NumberedWriter(brokers.bootstrap, members.topic, partitions=6) as writer:
         members.start(3)
@@ -261,11 +279,11 @@ def test_members_outlive_coordinators(brokers, members):
 
 
 @pytest.mark.timeout(240)
-def test_fifty_members_share_two_hundred_partitions(brokers, name):
+def test_fifty_members_share_two_hundred_partitions(brokers, name, client):
     topic = brokers.create_topic(name, partitions=200)
     partitions = [(topic, partition) for partition in range(200)]
     ConfluentClient().produce(brokers.bootstrap, topic, [Record(b"x")])
-    with Members(brokers.bootstrap, f"group-of-{topic}", [topic]) as members:
+    with Members(client, brokers.bootstrap, f"group-of-{topic}", [topic]) as members:
         members.start(50)
         members.wait_until_shared(partitions, timeout=150)
         assert members.ledger.counts(members.running) == [4] * 50

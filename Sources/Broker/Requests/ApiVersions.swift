@@ -16,8 +16,8 @@ extension Broker {
         })
     }
 
-    /// Says that groups of the new protocol are on (`group.version` 1, KIP-848). They cannot be turned off, so the epoch
-    /// of the finalized features never changes.
+    /// Says that groups of the new protocol are on (`group.version` 1, KIP-848). They cannot be turned off, so the
+    /// epoch of the finalized features never changes.
     private static func addFeatures(to response: inout ApiVersionsResponse) {
         response.supportedFeatures = [
             ApiVersionsResponse.SupportedFeature {

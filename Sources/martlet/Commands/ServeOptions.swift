@@ -127,10 +127,12 @@ struct ServeOptions: ParsableArguments, Sendable {
         groups.sizeMax = Int32(try number(groupMaxSize, "group-max-size", 1...1_000_000, default: 10_000))
         groups.consumerSessionTimeout = Milliseconds(
             try number(
-                groupConsumerSessionTimeoutMs, "group-consumer-session-timeout-ms", 1_000...1_800_000, default: 45_000))
+                groupConsumerSessionTimeoutMs, "group-consumer-session-timeout-ms", 1_000...1_800_000,
+                default: 45_000))
         groups.consumerHeartbeatInterval = Milliseconds(
             try number(
-                groupConsumerHeartbeatIntervalMs, "group-consumer-heartbeat-interval-ms", 100...600_000, default: 5_000))
+                groupConsumerHeartbeatIntervalMs, "group-consumer-heartbeat-interval-ms", 100...600_000,
+                default: 5_000))
         groups.consumerSizeMax = Int32(
             try number(groupConsumerMaxSize, "group-consumer-max-size", 1...1_000_000, default: 10_000))
         let minutes = try number(

@@ -117,10 +117,23 @@ import Testing
     }
 
     @Test func `a member that comes back under its old id gets an epoch it never had`() throws {
-        var group = try group("a", "b")
-        let before = try #require(group.members["b"]?.epoch)
-        try group.leave("b")
-        #expect(try group.send(G.join("b", to: [t1])).memberEpoch > before)
+        let topic = G.topic(1, 12)
+        var group = ConsumerGroup()
+        for member in ["a", "b", "c"] {
+            _ = try group.send(G.join(member, to: [topic]))
+            try group.settle()
+        }
+        // The others give up one after the other, and each time the new one gets an epoch with what is free.
+        _ = try group.send(G.join("d", to: [topic]))
+        for member in ["a", "b", "c"] {
+            let asked = try group.send(G.beat(member, try #require(group.members[member]?.epoch)))
+            _ = try group.send(G.beat(member, asked.memberEpoch, owned: asked.assignment))
+            _ = try group.send(G.beat("d", try #require(group.members["d"]?.epoch)))
+        }
+        let before = try #require(group.members["d"]?.epoch)
+        #expect(before == group.epoch + 3)
+        try group.leave("d")
+        #expect(try group.send(G.join("d", to: [topic])).memberEpoch > before)
     }
 
     // MARK: Static members
@@ -143,6 +156,17 @@ import Testing
         late.instanceID = "a"
         #expect(code { try group.send(late) } == .fencedInstanceID)
         #expect(code { try group.leave("a1", instance: "a") } == .fencedInstanceID)
+    }
+
+    @Test func `a static member that comes back may subscribe to something else`() throws {
+        var group = ConsumerGroup()
+        var join = G.join("a1", to: [], instance: "a")
+        join.pattern = SubscribedPattern(regex: "t.*", topicNames: ["t1"])
+        join.topics = SubscribedTopics(topics: [t1])
+        #expect(try group.send(join).assignment?.count == 4)
+        try group.leave("a1", instance: "a", isTemporary: true)
+        #expect(try group.send(G.join("a2", to: [G.topic(2, 1)], instance: "a")).assignment == G.partitions(2, 0..<1))
+        #expect(group.patterns.isEmpty && group.topics.keys.sorted() == ["t2"])
     }
 
     @Test func `a static member that comes back under the same id gets an epoch it never had`() throws {

@@ -5,7 +5,6 @@ import threading
 
 import confluent_kafka
 
-from harness.clients import ConfluentClient
 from harness.waiting import wait_until
 
 
@@ -53,13 +52,13 @@ class Ledger:
 class Member:
     """A consumer that polls in a thread of its own, and commits what it has read when it loses a partition."""
 
-    def __init__(self, bootstrap, group, topics, ledger, name="member", **settings):
+    def __init__(self, client, bootstrap, group, topics, ledger, name="member", **settings):
         self.name = name
         self.ledger = ledger
         self.errors = []
         self.rebalances = 0
         self._stopping = threading.Event()
-        self._consumer = ConfluentClient().consumer(
+        self._consumer = client.consumer(
             bootstrap, group_id=group, group_protocol="consumer", client_id=name, auto_offset_reset="earliest",
             enable_auto_offset_store=False, enable_auto_commit=True, auto_commit_interval_ms=200,
             reconnect_backoff_ms=20, reconnect_backoff_max_ms=200, topic_metadata_refresh_interval_ms=1000, **settings)
@@ -117,8 +116,8 @@ class Member:
 class Members:
     """The members that one test starts; closed at its end."""
 
-    def __init__(self, bootstrap, group, topics):
-        self.bootstrap, self.group, self.topics = bootstrap, group, topics
+    def __init__(self, client, bootstrap, group, topics):
+        self.client, self.bootstrap, self.group, self.topics = client, bootstrap, group, topics
         self.ledger = Ledger()
         self.running = []
 
@@ -126,7 +125,8 @@ class Members:
         first = len(self.running)
         for number in range(first, first + count):
             self.running.append(
-                Member(self.bootstrap, self.group, self.topics, self.ledger, f"member-{number}", **settings))
+                Member(
+                    self.client, self.bootstrap, self.group, self.topics, self.ledger, f"member-{number}", **settings))
         return self.running[-count:]
 
     def close(self, member):

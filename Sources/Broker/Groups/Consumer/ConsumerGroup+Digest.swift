@@ -19,7 +19,8 @@ extension ConsumerGroup {
 
 extension ConsumerGroupMember {
     fileprivate func mix(into digest: inout Digest) {
-        for text in [id, instanceID ?? "", rackID ?? "", clientID, clientHost, pattern?.regex ?? ""] { digest.mix(text) }
+        let texts = [id, instanceID ?? "", rackID ?? "", clientID, clientHost, pattern?.regex ?? ""]
+        for text in texts { digest.mix(text) }
         for name in topicNames { digest.mix(name) }
         for name in pattern?.topicNames ?? [] { digest.mix(name) }
         digest.mix(Int64(rebalanceTimeout))

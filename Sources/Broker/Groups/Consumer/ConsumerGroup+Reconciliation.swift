@@ -18,20 +18,24 @@ extension ConsumerGroup {
 
     private mutating func advance(_ member: inout ConsumerGroupMember) {
         let target = target(of: member.id)
-        let superfluous = member.assigned.filter { !target.contains($0.key) }
-        guard superfluous.isEmpty else {
-            // First it gives up. It is told so under a new epoch; see rule 2.
-            member.assigned = member.assigned.filter { target.contains($0.key) }
-            member.revoking = superfluous
-            raiseEpoch(of: &member)
-            return
-        }
         let isNew = member.epoch == 0
+        let superfluous = member.assigned.filter { !target.contains($0.key) }
+        if !superfluous.isEmpty {
+            member.assigned = member.assigned.filter { target.contains($0.key) }
+            guard isNew else {
+                // First it gives up. It is told so under a new epoch; see rule 2.
+                member.revoking = superfluous
+                raiseEpoch(of: &member)
+                return
+            }
+            // A static member that is back has nothing in its hands yet.
+            release(superfluous.keys, of: member.id)
+        }
         guard isNew || member.epoch < epoch || member.assigned.count < target.count else { return }
         let granted = target.filter { member.assigned[$0] == nil && owners[$0] == nil }
         guard isNew || member.epoch < epoch || !granted.isEmpty else { return }
         raiseEpoch(of: &member)
-        // A static member that is back is told of everything anew.
+        // One that is back is told of everything anew.
         let told = isNew ? granted.union(member.assigned.keys) : granted
         for partition in told {
             member.assigned[partition] = member.epoch

@@ -8,8 +8,8 @@ import KafkaWire
 /// the most members a leader admits (`ConsumerGroupHeartbeat.sizeMax`) and by the partitions of its topics.
 ///
 /// That no two members own one partition rests on three rules:
-/// 1. A partition has one owner, and gets another only after its owner was asked to give it up and answered that it has,
-///    or left, or was expired.
+/// 1. A partition has one owner, and gets another only after its owner was asked to give it up and answered that it
+///    has, or left, or was expired.
 /// 2. Whatever changes what a member may have gives the member a new epoch. A heartbeat with the member's epoch
 ///    therefore comes from a member that knows the newest assignment, and within an epoch a member never takes a
 ///    partition outside of its assignment: if such a partition is not among the owned, it never will be in this epoch.
@@ -209,10 +209,6 @@ public struct ConsumerGroup: Hashable, Sendable {
         var member = member(absentID)
         members[absentID] = nil
         targets[memberID] = targets.removeValue(forKey: absentID)
-        // It begins with nothing in its hands, so there is nothing to wait for.
-        let target = target(of: memberID)
-        release(member.assigned.keys, of: absentID)
-        member.assigned = member.assigned.filter { target.contains($0.key) }
         for partition in member.assigned.keys { owners[partition] = memberID }
         // A late heartbeat of its first life must not fit the second.
         if memberID == absentID { epoch = max(epoch, member.previousEpoch + 1) }

@@ -39,8 +39,14 @@ public struct ConsumerGroupMember: Hashable, Sendable {
     /// Everything subscribed, by name or by pattern.
     var subscription: Set<String> { Set(topicNames).union(pattern?.topicNames ?? []) }
 
-    /// Takes over what a heartbeat says of the member; what it leaves out stays.
+    /// Takes over what a heartbeat says of the member; what it leaves out stays. A join says all: a static member
+    /// that is back may be another program than the one that left.
     mutating func update(from heartbeat: ConsumerGroupHeartbeat) {
+        if heartbeat.memberEpoch == 0 {
+            topicNames = []
+            assignor = nil
+            if heartbeat.pattern == nil { pattern = nil }
+        }
         clientID = heartbeat.clientID
         clientHost = heartbeat.clientHost
         if let instance = heartbeat.instanceID { instanceID = instance }

@@ -31,8 +31,8 @@ extension Broker {
                 case .classic(let classic)?:
                     Self.describe(classic, &answer)
                 case .consumer?, nil:
-                    // ConsumerGroupDescribe is for those of the new protocol. Before version 6 a group that is not there
-                    // is a dead one.
+                    // ConsumerGroupDescribe is for those of the new protocol. Before version 6 a group that is not
+                    // there is a dead one.
                     answer.groupState = "Dead"
                     guard version >= 6 else { return }
                     answer.errorCode = .groupIDNotFound

@@ -1,8 +1,8 @@
 /// A regular expression of RE2's syntax that a topic's whole name must match (KIP-848).
 ///
 /// It is not Swift's `Regex`: that one goes back and tries again, so a client could stop the event loop for hours with
-/// an expression like `(a+)+b`. Here all ways to match are followed at once (Thompson, 1968), in time proportional to the
-/// name's length and the expression's.
+/// an expression like `(a+)+b`. Here all ways to match are followed at once (Thompson, 1968), in time proportional to
+/// the name's length and the expression's.
 ///
 /// What RE2 has and this has not: Unicode classes (`\p{Greek}`). Topic names are ASCII.
 public struct TopicPattern: Sendable {
@@ -31,29 +31,37 @@ public struct TopicPattern: Sendable {
         program.append(.match)
     }
 
-    /// Whether the whole name matches.
+    /// Those of the names that match as a whole.
     ///
-    /// - Parameter steps: what may be spent; lowered by what was. Nil when it did not suffice.
-    public func matches(_ name: String, steps: inout Int) -> Bool? {
-        var name = name
-        return name.withUTF8 { bytes in
-            var walk = Walk(program.count)
-            follow(0, at: 0, in: bytes, &walk)
-            for position in bytes.indices where !walk.states.isEmpty {
-                steps -= walk.visited
-                guard steps > 0 else { return nil }
-                let states = walk.states
-                walk.begin()
-                for state in states {
-                    guard case .character(let set) = program[state], set.contains(bytes[position]) else { continue }
-                    follow(state + 1, at: position + 1, in: bytes, &walk)
-                }
-            }
-            return walk.isMatch
+    /// - Parameter steps: what may be spent; lowered by what was. A step is an instruction reached before a character.
+    /// - Returns: nil when the steps did not suffice.
+    public func matches(among names: some Sequence<String>, steps: inout Int) -> [String]? {
+        var walk = Walk(program.count)
+        var found: [String] = []
+        for var name in names {
+            name.withUTF8 { match($0, &walk, &steps) }
+            guard steps > 0 else { return nil }
+            if walk.isMatch { found.append(name) }
         }
+        return found
     }
 
-    /// The places reached before one character of the name.
+    private func match(_ name: UnsafeBufferPointer<UInt8>, _ walk: inout Walk, _ steps: inout Int) {
+        walk.begin()
+        follow(0, at: 0, in: name, &walk)
+        for position in name.indices where !walk.states.isEmpty && steps > 0 {
+            steps -= walk.visited
+            let states = walk.states
+            walk.begin()
+            for state in states {
+                guard case .character(let set) = program[state], set.contains(name[position]) else { continue }
+                follow(state + 1, at: position + 1, in: name, &walk)
+            }
+        }
+        steps -= walk.visited
+    }
+
+    /// The places reached before one character of a name.
     private struct Walk {
         /// Instructions that wait for a character.
         var states: [Int] = []
@@ -63,7 +71,7 @@ public struct TopicPattern: Sendable {
         var pending: [Int] = []
         /// For each instruction the round in which it was reached last.
         var rounds: [Int]
-        var round = 1
+        var round = 0
 
         init(_ count: Int) { rounds = [Int](repeating: 0, count: count) }
 

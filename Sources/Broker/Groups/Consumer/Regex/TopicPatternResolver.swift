@@ -6,13 +6,13 @@ import KafkaWire
 struct TopicPatternResolver {
     private static let rememberedMax = 1_000
 
-    /// What one expression may cost, over all topics. The default is some tenths of a second.
+    /// What one expression may cost, over all topics. The default is some tenths of a second at most.
     private let stepsMax: Int
     private var known: [String: [String]] = [:]
     /// The state of the topics that `known` is about.
     private var revision: UInt64 = 0
 
-    init(stepsMax: Int = 50_000_000) { self.stepsMax = stepsMax }
+    init(stepsMax: Int = 20_000_000) { self.stepsMax = stepsMax }
 
     /// The names of the topics that match, in order.
     mutating func topicNames(matching regex: String, in metadata: ClusterMetadata) throws(PatternError) -> [String] {
@@ -22,12 +22,9 @@ struct TopicPatternResolver {
         }
         if let names = known[regex] { return names }
         let pattern = try TopicPattern(regex)
-        var names: [String] = [], steps = stepsMax
-        for name in metadata.topics.keys.sorted() {
-            guard let isMatch = pattern.matches(name, steps: &steps) else {
-                throw PatternError("takes too long to match against \(metadata.topics.count) topics")
-            }
-            if isMatch { names.append(name) }
+        var steps = stepsMax
+        guard let names = pattern.matches(among: metadata.topics.keys.sorted(), steps: &steps) else {
+            throw PatternError("takes too long to match against \(metadata.topics.count) topics")
         }
         known[regex] = names
         return names
