@@ -97,6 +97,7 @@ public final class Broker {
         for shard in shards {
             shard.node.shutdown()
             shard.waitingFetches = WaitingFetches()
+            endGroupOffice(shard)
         }
     }
 
@@ -127,6 +128,7 @@ public final class Broker {
             for task in shard.waitingFetches.tasks(for: key) { task.appended(bytes) }
         }
         for topic in shard.machine.takeDeleted() { wakeFetches(of: topic) }
+        followGroups(of: shard)
         releaseUncongested()
     }
 
@@ -142,6 +144,7 @@ public final class Broker {
             "shard": "\(shard.id)", "role": "\(status.role.rawValue)", "term": "\(status.term)",
             "leader": "\(status.leader.map { "\($0)" } ?? "unknown")",
         ])
+        if status.role != .leader { endGroupOffice(shard) }
         // Whoever waits for data here must look for the new leader.
         for task in shard.waitingFetches.all { task.wake() }
     }
@@ -177,6 +180,7 @@ public final class Broker {
         releaseUncongested()
         carryOutMetadataDuties()
         forgetDeletedTopics()
+        for shard in shards { shard.groupCoordinator?.tick() }
     }
 
     /// A Raft message from another broker.
@@ -226,10 +230,28 @@ public final class Broker {
         }
     }
 
+    /// Proposes a command that needs no payload, in as many entries as it takes.
     func propose(
         _ command: Command, in shard: Shard, completion: @escaping (Result<CommandResult, RaftError>) -> Void
     ) {
-        shard.node.propose(head: command.encoded(), payload: ByteBuffer()) { result in
+        let encoded = command.encoded()
+        guard encoded.readableBytes <= CommandFragment.commandBytesMax else {
+            let error = RaftError.commandTooLarge(
+                bytes: encoded.readableBytes, limit: CommandFragment.commandBytesMax)
+            return completion(.failure(error))
+        }
+        var heads = CommandFragment.heads(of: encoded, headBytesMax: BlockLimits.headBytesMax)[...]
+        guard let last = heads.popLast() else { return }
+        for head in heads {
+            // Those of one turn stand together in the log. If one is refused, which is said at once, the rest would
+            // mean nothing.
+            var refusal: RaftError?
+            shard.node.propose(head: head, payload: ByteBuffer()) { result in
+                if case .failure(let error) = result { refusal = error }
+            }
+            if let refusal { return completion(.failure(refusal)) }
+        }
+        shard.node.propose(head: last, payload: ByteBuffer()) { result in
             completion(result.map(\.response))
         }
     }

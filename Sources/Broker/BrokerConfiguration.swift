@@ -22,6 +22,8 @@ public struct BrokerConfiguration: Sendable {
     /// Most partitions one topic may have.
     public var partitionCountMax: Int32 = 100_000
 
+    public var groups = GroupConfiguration()
+
     public var compression: BlockCompression = .zstd(level: 1)
     /// Bytes of produce requests that may wait to be committed, for each shard.
     public var pendingBytesMax = 64.mebibytes

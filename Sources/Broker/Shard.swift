@@ -14,6 +14,8 @@ final class Shard {
     let machine: TopicsFSM
     let node: RaftNode<TopicsFSM>
     var waitingFetches = WaitingFetches()
+    /// While this broker leads the shard and serves it.
+    var groupCoordinator: GroupCoordinator?
     private var coldBlocks = BlockCache(bytesMax: 32.mebibytes)
     /// Deleted topics whose partitions are being dropped.
     private var forgetting: Set<TopicNumber> = []

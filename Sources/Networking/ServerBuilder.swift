@@ -151,6 +151,7 @@ struct ServerBuilder: Sendable {
         brokerConfiguration.compression = configuration.compression
         brokerConfiguration.autoCreateTopics = configuration.autoCreateTopics
         brokerConfiguration.defaultPartitionCount = configuration.defaultPartitionCount
+        brokerConfiguration.groups = configuration.groups
         brokerConfiguration.rack = configuration.rack
         brokerConfiguration.logDirectory = LogVolume.absolutePath(configuration.dataDirectory)
         let hello = PeerHello(

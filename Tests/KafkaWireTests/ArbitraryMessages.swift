@@ -111,6 +111,13 @@ extension RecordsSlice: Arbitrary {
     }
 }
 
+extension OpaqueBytes: Arbitrary {
+    static func arbitrary(_ r: inout Randomizer, nullable: Bool) -> OpaqueBytes {
+        let size = Int.random(in: 0..<600, using: &r.random)
+        return OpaqueBytes(ByteBuffer(repeating: UInt8.random(in: 0...255, using: &r.random), count: size))
+    }
+}
+
 extension Array: Arbitrary where Element: WireValue {
     static func arbitrary(_ r: inout Randomizer, nullable: Bool) -> [Element] {
         (0..<Int.random(in: 0..<4, using: &r.random)).compactMap { _ in r.arbitrary(Element.self, nullable: false) }

@@ -51,6 +51,8 @@ struct CapturedFramesTests {
             .deleteRecords, .alterConfigs, .describeLogDirs, .electLeaders, .incrementalAlterConfigs,
             .alterPartitionReassignments, .listPartitionReassignments, .describeQuorum, .describeTopicPartitions,
             .consumerGroupHeartbeat, .consumerGroupDescribe,
+            .offsetCommit, .offsetFetch, .joinGroup, .heartbeat, .leaveGroup, .syncGroup, .describeGroups, .listGroups,
+            .deleteGroups, .offsetDelete,
         ]
         let known = (ApiVersionTable.supported + ApiVersionTable.unadvertised).map(\.api)
         #expect(apis == Set(known).subtracting(unused))

@@ -16,6 +16,9 @@ public enum Command: Hashable, Sendable {
     case initializeCluster(id: String)
     /// Shards other than the metadata shard: the topic was deleted, its partitions are gone.
     case forgetTopic(TopicNumber)
+    /// A piece of a command that is too large for one entry.
+    case fragment(CommandFragment)
+    case group(GroupCommand)
     /// The partition begins at this offset from now on; what lies before it is gone.
     case deleteRecords(PartitionKey, before: Offset)
     case alterTopicConfigs(AlterTopicConfigsCommand)

@@ -22,6 +22,8 @@ public enum CommandError: Error, Hashable, Sendable {
 /// | 6 | register broker | node id 4, host string, port 4, has rack 1, rack string |
 /// | 7 | initialize cluster | id string |
 /// | 8 | forget topic | topic number 4 |
+/// | 9 | fragment | position 2, count 2, the rest of the head is a piece of another command |
+/// | 10 | group | see `GroupCommand` |
 /// | 11 | delete records | partition 8, offset 8 |
 /// | 12 | alter topic configs | topic id 16, replaces all 1, changes 2, each: operation 1, two strings |
 ///
@@ -31,9 +33,7 @@ extension Command {
     private enum Kind: UInt8 {
         case produce = 1
         case createTopic, deleteTopic, createPartitions, allocateProducerID, registerBroker, initializeCluster,
-            forgetTopic
-        case deleteRecords = 11
-        case alterTopicConfigs
+            forgetTopic, fragment, group, deleteRecords, alterTopicConfigs
     }
 
     /// Bytes of an encoded produce command: the one on the hot path.
@@ -76,6 +76,13 @@ extension Command {
         case .forgetTopic(let number):
             buffer.writeInteger(Kind.forgetTopic.rawValue)
             buffer.writeInteger(number.rawValue, endianness: .little)
+        case .fragment(let fragment):
+            buffer.writeMultipleIntegers(
+                Kind.fragment.rawValue, fragment.position, fragment.count, endianness: .little)
+            buffer.writeImmutableBuffer(fragment.bytes)
+        case .group(let command):
+            buffer.writeInteger(Kind.group.rawValue)
+            command.write(to: &buffer)
         case .deleteRecords(let partition, let offset):
             buffer.writeMultipleIntegers(
                 Kind.deleteRecords.rawValue, partition.rawValue, offset.rawValue, endianness: .little)
@@ -118,6 +125,11 @@ extension Command {
             return .initializeCluster(id: try reader.string())
         case .forgetTopic:
             return .forgetTopic(TopicNumber(try reader.integer()))
+        case .fragment:
+            return .fragment(
+                CommandFragment(position: try reader.integer(), count: try reader.integer(), bytes: reader.rest()))
+        case .group:
+            return .group(try GroupCommand(&reader))
         case .deleteRecords:
             return .deleteRecords(
                 PartitionKey(rawValue: try reader.integer()), before: Offset(try reader.integer()))
@@ -186,7 +198,8 @@ extension AlterTopicConfigsCommand {
 }
 
 extension ByteBuffer {
-    fileprivate mutating func writeShortString(_ string: String) {
+    /// A string of at most 65,535 bytes behind its length of 2.
+    mutating func writeShortString(_ string: String) {
         let length = string.utf8.count
         invariant(length <= UInt16.max, "a string in a command is at most 65,535 bytes, this one has \(length)")
         writeInteger(UInt16(length), endianness: .little)
@@ -218,6 +231,20 @@ struct HeadReader {
         let slice = UnsafeRawBufferPointer(rebasing: bytes[position..<position + Int(length)])
         position += Int(length)
         return String(decoding: slice, as: UTF8.self)
+    }
+
+    /// Bytes behind their length of 4.
+    mutating func longBytes() throws(CommandError) -> ByteBuffer {
+        let length: UInt32 = try integer()
+        guard bytes.count - position >= Int(length) else { throw .truncated }
+        defer { position += Int(length) }
+        return ByteBuffer(bytes: bytes[position..<position + Int(length)])
+    }
+
+    /// All that is left.
+    mutating func rest() -> ByteBuffer {
+        defer { position = bytes.count }
+        return ByteBuffer(bytes: bytes[position...])
     }
 
     mutating func topicID() throws(CommandError) -> TopicID {

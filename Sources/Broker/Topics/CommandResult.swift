@@ -9,6 +9,7 @@ public enum CommandResult: Hashable, Sendable {
     case appended(baseOffset: Offset, logStart: Offset)
     case topic(TopicNumber)
     case producerID(Int64)
+    case joinedGroup(ClassicJoinOutcome)
     /// Where the partition begins now.
     case logStart(Offset)
     case refused(ErrorCode)

@@ -19,6 +19,8 @@ extension TopicsFSM {
             digest.mix(key.rawValue)
             state.mix(into: &digest)
         }
+        groups.mix(into: &digest)
+        assembly.mix(into: &digest)
         return digest.value
     }
 }
@@ -52,10 +54,9 @@ extension PartitionState {
 }
 
 /// FNV-1a over 64-bit words.
-private struct Digest {
+struct Digest {
     private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
     mutating func mix(_ word: UInt64) { value = (value ^ word) &* 0x0000_0100_0000_01B3 }
     mutating func mix(_ word: Int64) { mix(UInt64(bitPattern: word)) }
-    mutating func mix(_ text: String) { mix(text.utf8.reduce(UInt64(text.utf8.count)) { $0 &* 31 &+ UInt64($1) }) }
 }

@@ -17,6 +17,10 @@ public final class TopicsFSM: FSM {
     /// Filled in shard 0 only.
     public private(set) var metadata = ClusterMetadata()
     private(set) var partitions: [PartitionKey: PartitionState] = [:]
+    /// The consumer groups that this shard keeps, with what they committed, wherever the topics are.
+    private(set) var groups = GroupTable()
+    /// A command of which not all fragments have come.
+    private(set) var assembly = CommandAssembly()
     /// Topics deleted while this shard had, or could have had, partitions of them.
     private var forgotten: Set<TopicNumber> = []
     /// Payload bytes of all entries applied: where the log stands, in bytes.
@@ -35,9 +39,11 @@ public final class TopicsFSM: FSM {
                 continue
             }
             do {
-                let command = try Command.decode(entry.head)
+                let command = try assembled(try Command.decode(entry.head))
                 responses.append(
-                    apply(command, payloadBytes: entry.payloadRange.count, at: entry.index, term: block.term))
+                    command.map {
+                        apply($0, payloadBytes: entry.payloadRange.count, at: entry.index, term: block.term)
+                    } ?? .none)
                 position += entry.payloadRange.count
             } catch {
                 // Skipping it would let this replica's state differ from that of a replica that understands it.
@@ -45,6 +51,15 @@ public final class TopicsFSM: FSM {
                     "entry \(entry.index) of shard \(shard): \(error). A newer Martlet wrote it: start that version")
             }
         }
+    }
+
+    /// The command, or the whole of which it is the last fragment; nil if that is not complete.
+    private func assembled(_ command: Command) throws(CommandError) -> Command? {
+        guard case .fragment(let fragment) = command else {
+            assembly.discard()
+            return command
+        }
+        return try assembly.add(fragment).map { (bytes) throws(CommandError) in try Command.decode(bytes) }
     }
 
     private func apply(_ command: Command, payloadBytes: Int, at index: LogIndex, term: Term) -> CommandResult {
@@ -69,6 +84,8 @@ public final class TopicsFSM: FSM {
         case .forgetTopic(let number):
             forget(number)
             return .none
+        case .group(let command): return groups.apply(command, isAlive: isAlive)
+        case .fragment: preconditionFailure("a fragment is no part of a larger command")
         case .deleteRecords(let key, let offset):
             guard isAlive(key.topic) else { return .refused(.unknownTopicOrPartition) }
             guard let state = partitions[key] else {
@@ -86,6 +103,7 @@ public final class TopicsFSM: FSM {
     private func forget(_ topic: TopicNumber) {
         if shard != .metadata { forgotten.insert(topic) }
         partitions = partitions.filter { $0.key.topic != topic }
+        groups.forget(topic)
     }
 
     private func partition(_ key: PartitionKey) -> PartitionState {
@@ -100,14 +118,17 @@ public final class TopicsFSM: FSM {
     /// The partition's state; nil while nothing was ever written to it.
     func state(of key: PartitionKey) -> PartitionState? { partitions[key] }
 
-    /// Topics that have partitions in this shard, in their order.
-    var topicNumbers: [TopicNumber] { Set(partitions.keys.map(\.topic)).sorted() }
+    /// Topics that have partitions or committed offsets in this shard, in their order.
+    var topicNumbers: [TopicNumber] { Set(partitions.keys.map(\.topic)).union(groups.topics).sorted() }
 
     /// The partitions that got batches since the last call, each once per batch.
     func takeTouched(_ body: (PartitionKey, _ bytes: Int) -> Void) {
         for (key, bytes) in touched { body(key, bytes) }
         touched.removeAll(keepingCapacity: true)
     }
+
+    /// The groups that commands were about since the last call, in their order.
+    func takeTouchedGroups() -> [String] { groups.takeTouched() }
 
     /// The topics deleted from the cluster since the last call. Shard 0 only.
     func takeDeleted() -> [TopicNumber] {

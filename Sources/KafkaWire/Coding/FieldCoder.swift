@@ -129,6 +129,16 @@ extension FieldCoder {
         try field(&value, entry, default: nil)
     }
 
+    /// Bytes that mean nothing to the protocol: a slice of the frame they came in, not a copy.
+    public mutating func bytes(
+        _ value: inout ByteBuffer, _ name: StaticString, _ versions: Versions
+    ) throws(WireError) {
+        let entry = Field(name: name, versions: versions, nullable: .none, tagged: .none, tag: 0)
+        var slice = OpaqueBytes(value)
+        try field(&slice, entry, default: OpaqueBytes(ByteBuffer()))
+        value = slice.bytes
+    }
+
     /// Record batches of a peer: one slice of the frame they came in, not a copy.
     public mutating func records(
         _ value: inout ByteBuffer?, _ name: StaticString, _ versions: Versions, nullable: Versions

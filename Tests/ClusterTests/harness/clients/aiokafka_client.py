@@ -14,7 +14,6 @@ from harness.records import Record
 class AIOKafkaClient:
     name = "aiokafka"
     has_admin = True
-    uses_librdkafka = False
     sets_timestamps = True
     sends_null_headers = True
     sends_empty_values = True

@@ -11,7 +11,6 @@ from harness.records import Record
 class ConfluentClient:
     name = "confluent-kafka"
     has_admin = True
-    uses_librdkafka = True
     sets_timestamps = True
     sends_null_headers = True
     sends_empty_values = True

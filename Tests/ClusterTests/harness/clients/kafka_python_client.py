@@ -15,7 +15,6 @@ MILLISECONDS = TIMEOUT_SECONDS * 1000
 class KafkaPythonClient:
     name = "kafka-python"
     has_admin = True
-    uses_librdkafka = False
     sets_timestamps = True
     sends_null_headers = False
     sends_empty_values = True
