@@ -159,6 +159,20 @@ public final class Admin: Sendable {
         _ request: Request, _ subject: String, to target: Cluster.Target = .controller,
         error outcome: (Request.Response) -> (ErrorCode?, String?)
     ) async throws(KafkaClientError) -> Request.Response {
+        try await retry(target) { () throws(KafkaClientError) in
+            let response = try await cluster.request(request, to: target)
+            guard case (let code?, let message) = outcome(response) else {
+                throw KafkaClientError(.invalidResponse, "the \(Request.api) response says nothing of \(subject)")
+            }
+            if code == .none { return response }
+            throw Self.error(code, subject, message)
+        }
+    }
+
+    /// Does it again while its error passes by itself.
+    func retry<Value>(
+        _ target: Cluster.Target, _ body: () async throws(KafkaClientError) -> Value
+    ) async throws(KafkaClientError) -> Value {
         let deadline = NIODeadline.now() + TimeAmount(cluster.configuration.operationTimeout)
         var backoff = Backoff(cluster.configuration)
         while true {
@@ -168,12 +182,7 @@ public final class Admin: Sendable {
                 case .controller, .leader: try await cluster.refreshMetadata()
                 case .any, .node, .coordinator: break
                 }
-                let response = try await cluster.request(request, to: target)
-                guard case (let code?, let message) = outcome(response) else {
-                    throw KafkaClientError(.invalidResponse, "the \(Request.api) response says nothing of \(subject)")
-                }
-                if code == .none { return response }
-                throw Self.error(code, subject, message)
+                return try await body()
             } catch {
                 failure = error
             }
