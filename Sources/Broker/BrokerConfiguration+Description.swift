@@ -17,6 +17,21 @@ extension BrokerConfiguration {
                 "Every partition is on every broker."),
             ("delete.topic.enable", "true", .boolean, Source.defaultValue, "Topics can be deleted."),
             ("fetch.max.bytes", "\(fetchBytesMax)", .int, Source.defaultValue, "Largest response to one fetch."),
+            ("group.consumer.assignors", ServerAssignor.allCases.map(\.name).joined(separator: ","), .list,
+                Source.defaultValue, "The ways in which a group's partitions can be shared."),
+            ("group.consumer.heartbeat.interval.ms", "\(groups.consumerHeartbeatInterval)", .int, Source.staticBroker,
+                "How often a member of the newer protocol is asked to send its heartbeat."),
+            ("group.consumer.max.size", "\(groups.consumerSizeMax)", .int, Source.staticBroker,
+                "Most members of a group of the newer protocol."),
+            ("group.consumer.session.timeout.ms", "\(groups.consumerSessionTimeout)", .int, Source.staticBroker,
+                "How long a member of the newer protocol may be silent."),
+            ("group.initial.rebalance.delay.ms", "\(groups.initialRebalanceDelay)", .int, Source.staticBroker,
+                "How long the first members of a group wait for others."),
+            ("group.max.session.timeout.ms", "\(groups.sessionTimeouts.upperBound)", .int, Source.staticBroker,
+                "Longest session that a member may ask for."),
+            ("group.max.size", "\(groups.sizeMax)", .int, Source.staticBroker, "Most members of a group."),
+            ("group.min.session.timeout.ms", "\(groups.sessionTimeouts.lowerBound)", .int, Source.staticBroker,
+                "Shortest session that a member may ask for."),
             ("log.cleanup.policy", standard("cleanup.policy"), .list, Source.defaultValue,
                 "What a topic has that does not set cleanup.policy."),
             ("log.dirs", logDirectory, .list, Source.staticBroker, "Where the logs are."),
@@ -33,6 +48,10 @@ extension BrokerConfiguration {
             ("node.id", "\(nodeID)", .int, Source.staticBroker, "This broker's number."),
             ("num.partitions", "\(defaultPartitionCount)", .int, Source.staticBroker,
                 "Partitions of a topic whose creator did not say."),
+            ("offset.metadata.max.bytes", "\(groups.offsetMetadataBytesMax)", .int, Source.staticBroker,
+                "Most bytes that a member may commit along with an offset."),
+            ("offsets.retention.minutes", "\(groups.offsetsRetention / 60_000)", .int, Source.staticBroker,
+                "How long offsets of groups without members are kept."),
         ]
         return entries.map { name, value, kind, source, documentation in
             DescribedConfig(
@@ -42,14 +61,18 @@ extension BrokerConfiguration {
     }
 }
 
-extension DescribedConfig {
+extension GroupConfiguration {
     /// What holds for every group of the newer protocol (KIP-848), under Kafka's names.
-    static let ofEveryGroup: [DescribedConfig] = [
-        ("consumer.heartbeat.interval.ms", "5000", "How often a member is asked to send its heartbeat."),
-        ("consumer.session.timeout.ms", "45000", "How long a member may be silent."),
-    ].map { name, value, documentation in
-        DescribedConfig(
-            name: name, value: value, source: Source.defaultValue, kind: .int, isReadOnly: true,
-            documentation: documentation, synonyms: [(value, Source.defaultValue)])
+    var described: [DescribedConfig] {
+        [
+            ("consumer.heartbeat.interval.ms", consumerHeartbeatInterval,
+                "How often a member is asked to send its heartbeat."),
+            ("consumer.session.timeout.ms", consumerSessionTimeout, "How long a member may be silent."),
+        ].map { name, value, documentation in
+            DescribedConfig(
+                name: name, value: "\(value)", source: DescribedConfig.Source.staticBroker, kind: .int,
+                isReadOnly: true, documentation: documentation,
+                synonyms: [("\(value)", DescribedConfig.Source.staticBroker)])
+        }
     }
 }

@@ -206,7 +206,7 @@ extension ByteBuffer {
         writeString(string)
     }
 
-    fileprivate mutating func writeTopicID(_ id: TopicID) {
+    mutating func writeTopicID(_ id: TopicID) {
         writeMultipleIntegers(id.high, id.low, endianness: .little)
     }
 }

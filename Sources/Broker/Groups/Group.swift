@@ -10,6 +10,7 @@ struct Group {
         /// Nobody ever joined: only offsets are kept.
         case none
         case classic(ClassicGroup)
+        case consumer(ConsumerGroup)
     }
 
     private(set) var membership = Membership.none
@@ -22,10 +23,16 @@ struct Group {
         return nil
     }
 
+    var consumer: ConsumerGroup? {
+        if case .consumer(let group) = membership { return group }
+        return nil
+    }
+
     var hasMembers: Bool {
         switch membership {
         case .none: false
         case .classic(let group): !group.members.isEmpty
+        case .consumer(let group): !group.isEmpty
         }
     }
 
@@ -40,6 +47,7 @@ struct Group {
         switch membership {
         case .none: ClassicGroup.State.empty.rawValue
         case .classic(let group): group.state.rawValue
+        case .consumer(let group): group.state.rawValue
         }
     }
 
@@ -48,6 +56,7 @@ struct Group {
         switch membership {
         case .none: ""
         case .classic(let group): group.protocolType
+        case .consumer: ConsumerSubscription.protocolType
         }
     }
 
@@ -55,6 +64,7 @@ struct Group {
     var typeName: String {
         switch membership {
         case .none, .classic: "classic"
+        case .consumer: "consumer"
         }
     }
 
@@ -63,16 +73,19 @@ struct Group {
         switch membership {
         case .none: []
         case .classic(let group): group.subscribedTopics
+        case .consumer(let group): group.subscribedNames
         }
     }
 
-    /// Why `member` may not commit offsets now; nil if it may.
-    ///
-    /// - Parameter generation: the generation or member epoch that it believes in, -1 for none.
-    func refusalToCommit(_ member: GroupMemberIdentity, generation: Int32) -> ErrorCode? {
+    /// Why these offsets may not be committed now; nil if they may.
+    func refusalToCommit(_ commit: OffsetCommit) -> ErrorCode? {
         switch membership {
-        case .none: generation < 0 ? nil : .illegalGeneration
-        case .classic(let group): group.refusalToCommit(member, generation: generation)
+        case .none: commit.generation < 0 ? nil : .illegalGeneration
+        case .classic(let group): group.refusalToCommit(commit.member, generation: commit.generation)
+        case .consumer(let group):
+            group.reasonToRefuseCommit(
+                memberID: commit.member.memberID, memberEpoch: commit.generation,
+                commit.offsets.lazy.map(\.partition))
         }
     }
 
@@ -101,6 +114,8 @@ struct Group {
             return .none
         case .classic(let change):
             return apply(change, at: command.proposedAt)
+        case .consumer(let change):
+            return .consumerGroup(apply(change, at: command.proposedAt))
         }
     }
 
@@ -109,7 +124,7 @@ struct Group {
     private mutating func apply(
         _ commit: OffsetCommit, at time: Milliseconds, _ isAlive: (TopicNumber) -> Bool
     ) -> CommandResult {
-        if let error = refusalToCommit(commit.member, generation: commit.generation) { return .refused(error) }
+        if let error = refusalToCommit(commit) { return .refused(error) }
         for entry in commit.offsets where isAlive(entry.partition.topic) {
             offsets.set(
                 entry.partition,
@@ -122,6 +137,7 @@ struct Group {
 
     private mutating func apply(_ change: ClassicGroupCommand, at time: Milliseconds) -> CommandResult {
         let hadMembers = hasMembers
+        if case .consumer(let members) = membership, !members.isEmpty { return .refused(.inconsistentGroupProtocol) }
         var group = ClassicGroup(), isKnown = false
         if case .classic(let known) = membership {
             group = known
@@ -135,5 +151,51 @@ struct Group {
         if hadMembers, group.members.isEmpty { idleSince = time }
         membership = .classic(group)
         return result
+    }
+
+    // MARK: The new protocol
+
+    private mutating func apply(
+        _ change: ConsumerGroupCommand, at time: Milliseconds
+    ) -> Result<ConsumerGroupAnswer?, ConsumerGroupRefusal> {
+        let hadMembers = hasMembers, former = consumer == nil ? membership : nil
+        var group: ConsumerGroup
+        do throws(ConsumerGroupRefusal) {
+            group = try consumerGroup(for: change)
+        } catch {
+            return .failure(error)
+        }
+        // Let go of it, or the change would copy the whole membership.
+        membership = .none
+        let result = group.apply(change)
+        if let former, group.isEmpty {
+            // A refused join leaves no trace of a group, nor of another protocol.
+            membership = former
+            return result
+        }
+        if hadMembers, group.isEmpty { idleSince = time }
+        membership = .consumer(group)
+        return result
+    }
+
+    /// What the command would do; nil if that takes a place in the log. See `ConsumerGroup.preview(_:)`.
+    func preview(_ change: ConsumerGroupCommand) -> Result<ConsumerGroupAnswer?, ConsumerGroupRefusal>? {
+        do throws(ConsumerGroupRefusal) {
+            return try consumerGroup(for: change).preview(change)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// The membership that the command is about: what is there, or a new one if somebody joins and nobody is here.
+    private func consumerGroup(for change: ConsumerGroupCommand) throws(ConsumerGroupRefusal) -> ConsumerGroup {
+        if case .consumer(let group) = membership { return group }
+        guard !hasMembers else {
+            throw ConsumerGroupRefusal(.groupIDNotFound, "the members of this group use the classic protocol")
+        }
+        guard case .heartbeat(let heartbeat) = change, heartbeat.memberEpoch == 0 else {
+            throw ConsumerGroupRefusal(.unknownMemberID, "the group has no members")
+        }
+        return ConsumerGroup()
     }
 }

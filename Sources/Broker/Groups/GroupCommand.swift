@@ -16,12 +16,37 @@ public struct GroupCommand: Hashable, Sendable {
         case expireOffsets(retention: Milliseconds)
         case delete
         case classic(ClassicGroupCommand)
+        case consumer(ConsumerGroupCommand)
     }
 
     public init(_ groupID: String, at proposedAt: Milliseconds, _ action: Action) {
         self.groupID = groupID
         self.proposedAt = proposedAt
         self.action = action
+    }
+}
+
+extension GroupCommand: CustomStringConvertible {
+    /// For people who read a log.
+    public var description: String { "group \(groupID): \(action)" }
+}
+
+extension GroupCommand.Action: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .commitOffsets(let commit): "commit \(commit.offsets.count) offsets, generation \(commit.generation)"
+        case .deleteOffsets(let partitions): "delete \(partitions.count) offsets"
+        case .expireOffsets(let retention): "expire offsets older than \(retention) ms"
+        case .delete: "delete"
+        case .classic(.join(let join)): "join of \(join.member.memberID)"
+        case .classic(.completeJoin(let generation)): "complete join after generation \(generation)"
+        case .classic(.sync(let sync)): "assignments of generation \(sync.generation) by \(sync.memberID)"
+        case .classic(.remove(let memberIDs)): "remove \(memberIDs.joined(separator: ", "))"
+        case .consumer(.heartbeat(let heartbeat)): "heartbeat of \(heartbeat.memberID) at \(heartbeat.memberEpoch)"
+        case .consumer(.leave(let leave)): "\(leave.memberID) leaves\(leave.isTemporary ? " for a while" : "")"
+        case .consumer(.expire(let memberID, let epoch)): "expire \(memberID) at \(epoch)"
+        case .consumer(.topicsChanged(let topics)): "topics at \(topics.version): \(topics.topics.count)"
+        }
     }
 }
 

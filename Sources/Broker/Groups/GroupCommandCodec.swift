@@ -15,16 +15,17 @@ import NIOCore
 /// | 6 | classic complete join | generation 4 |
 /// | 7 | classic sync | member id string, generation 4, count 4, each: member id string, assignment bytes |
 /// | 8 | classic remove | count 4, each: member id string |
+/// | 9 | consumer | see `ConsumerGroupCommand` |
 ///
-/// An offset: partition 8, offset 8, leader epoch 4, metadata string. A join: member, is new 1, client id string, client
-/// host string, session timeout 4, rebalance timeout 4, protocol type string, most members 4.
+/// An offset: partition 8, offset 8, leader epoch 4, metadata string. A join: member, is new 1, client id string,
+/// client host string, session timeout 4, rebalance timeout 4, protocol type string, most members 4.
 ///
 /// A string is its length in UTF-8 bytes (2) and the bytes; bytes are their length (4) and themselves. A member is: id
 /// string, 1 if an instance id follows else 0, instance id string. Actions are never reused.
 extension GroupCommand {
     private enum ActionCode: UInt8 {
         case commitOffsets = 1
-        case deleteOffsets, expireOffsets, delete, join, completeJoin, sync, remove
+        case deleteOffsets, expireOffsets, delete, join, completeJoin, sync, remove, consumer
     }
 
     func write(to buffer: inout ByteBuffer) {
@@ -52,6 +53,9 @@ extension GroupCommand {
         case .classic(.remove(let memberIDs)):
             buffer.writeInteger(ActionCode.remove.rawValue)
             buffer.writeList(memberIDs) { $0.writeShortString($1) }
+        case .consumer(let command):
+            buffer.writeInteger(ActionCode.consumer.rawValue)
+            command.write(to: &buffer)
         }
     }
 
@@ -71,6 +75,7 @@ extension GroupCommand {
         case .sync: action = .classic(.sync(try ClassicSync(&reader)))
         case .remove:
             action = .classic(.remove(memberIDs: try reader.list { (r) throws(CommandError) in try r.string() }))
+        case .consumer: action = .consumer(try ConsumerGroupCommand(from: &reader))
         case nil: throw .unknownKind(code)
         }
     }

@@ -8,6 +8,12 @@ public struct GroupConfiguration: Hashable, Sendable {
     public var sessionTimeouts: ClosedRange<Int32> = 6_000...1_800_000
     /// Most members of a group (`group.max.size`).
     public var sizeMax: Int32 = 10_000
+    /// How long a member of the new protocol may be silent (`group.consumer.session.timeout.ms`).
+    public var consumerSessionTimeout: Milliseconds = 45_000
+    /// How often it sends heartbeats while nothing happens (`group.consumer.heartbeat.interval.ms`).
+    public var consumerHeartbeatInterval: Milliseconds = 5_000
+    /// Most members of a group of the new protocol (`group.consumer.max.size`).
+    public var consumerSizeMax: Int32 = 10_000
     /// Bytes of metadata that one member may bring, for all the protocols it supports.
     public var memberBytesMax = 1.mebibytes
     /// Member ids handed out, in all groups of a shard, to clients that have not come back with them.

@@ -33,6 +33,7 @@ extension Group {
         switch membership {
         case .none: digest.mix(UInt64(0))
         case .classic(let group): group.mix(into: &digest)
+        case .consumer(let group): group.mix(into: &digest)
         }
     }
 }

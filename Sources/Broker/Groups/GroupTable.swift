@@ -18,13 +18,14 @@ struct GroupTable {
     mutating func apply(_ command: GroupCommand, isAlive: (TopicNumber) -> Bool) -> CommandResult {
         touched.insert(command.groupID)
         switch command.action {
-        case .commitOffsets(let commit):
-            for entry in commit.offsets where isAlive(entry.partition.topic) { topics.insert(entry.partition.topic) }
-        case .classic: break
+        case .commitOffsets, .classic, .consumer: break
         case .deleteOffsets, .expireOffsets, .delete:
             guard groups[command.groupID] != nil else { return .refused(.groupIDNotFound) }
         }
         let result = groups[command.groupID, default: Group()].apply(command, isAlive: isAlive)
+        if case .commitOffsets(let commit) = command.action, result == .none {
+            for entry in commit.offsets where isAlive(entry.partition.topic) { topics.insert(entry.partition.topic) }
+        }
         if groups[command.groupID]?.isVacant == true { groups[command.groupID] = nil }
         return result
     }

@@ -70,6 +70,10 @@ extension Broker {
         case .offsetDelete: offsetDelete(try OffsetDeleteRequest(decoding: body, version: version), context)
         case .describeGroups: describeGroups(try DescribeGroupsRequest(decoding: body, version: version), context)
         case .listGroups: listGroups(try ListGroupsRequest(decoding: body, version: version), context)
+        case .consumerGroupHeartbeat:
+            consumerGroupHeartbeat(try ConsumerGroupHeartbeatRequest(decoding: body, version: version), context)
+        case .consumerGroupDescribe:
+            consumerGroupDescribe(try ConsumerGroupDescribeRequest(decoding: body, version: version), context)
         case .deleteGroups: deleteGroups(try DeleteGroupsRequest(decoding: body, version: version), context)
         case .apiVersions: apiVersions(try ApiVersionsRequest(decoding: body, version: version), context)
         case .initProducerID: initProducerID(try InitProducerIDRequest(decoding: body, version: version), context)

@@ -42,7 +42,7 @@ extension Broker {
             return configuration.described
         case ConfigResourceType.group:
             guard !name.isEmpty else { throw AdminRefusal(.invalidRequest, "the group's id is missing") }
-            return DescribedConfig.ofEveryGroup
+            return configuration.groups.described
         default:
             throw AdminRefusal(
                 .invalidRequest, "resource type \(resource.resourceType) has no configuration here")

@@ -17,6 +17,8 @@ public struct Topic: Hashable, Sendable {
 public struct ClusterMetadata {
     public private(set) var clusterID: String?
     public private(set) var topics: [String: Topic] = [:]
+    /// Counts the changes of the topics: equal on brokers that have applied the same of them.
+    public private(set) var topicsRevision: UInt64 = 0
     public private(set) var topicNames: [TopicID: String] = [:]
     private var numbers: [TopicNumber: String] = [:]
     public private(set) var brokers: [NodeID: BrokerRegistration] = [:]
@@ -44,6 +46,7 @@ public struct ClusterMetadata {
             replicationFactor: command.replicationFactor, config: TopicConfig(command.configs))
         topicNames[command.id] = command.name
         numbers[number] = command.name
+        topicsRevision += 1
         return .topic(number)
     }
 
@@ -62,6 +65,7 @@ public struct ClusterMetadata {
         guard let name = topicNames.removeValue(forKey: id), let topic = topics.removeValue(forKey: name)
         else { return .refused(.unknownTopicID) }
         numbers[topic.number] = nil
+        topicsRevision += 1
         return .topic(topic.number)
     }
 
@@ -70,6 +74,7 @@ public struct ClusterMetadata {
         guard count > topic.partitionCount else { return .refused(.invalidPartitions) }
         topic.partitionCount = count
         topics[name] = topic
+        topicsRevision += 1
         return .topic(topic.number)
     }
 

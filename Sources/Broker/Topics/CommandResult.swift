@@ -12,5 +12,6 @@ public enum CommandResult: Hashable, Sendable {
     case joinedGroup(ClassicJoinOutcome)
     /// Where the partition begins now.
     case logStart(Offset)
+    case consumerGroup(Result<ConsumerGroupAnswer?, ConsumerGroupRefusal>)
     case refused(ErrorCode)
 }

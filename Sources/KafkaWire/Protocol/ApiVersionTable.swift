@@ -64,19 +64,14 @@ public enum ApiVersionTable {
         ApiSupport(OffsetDeleteRequest.self, advertised: 0...0),
         ApiSupport(DescribeQuorumRequest.self, advertised: 0...2),
         ApiSupport(DescribeClusterRequest.self, advertised: 0...2),
+        ApiSupport(ConsumerGroupHeartbeatRequest.self, advertised: 0...1),
+        ApiSupport(ConsumerGroupDescribeRequest.self, advertised: 0...1),
         ApiSupport(DescribeTopicPartitionsRequest.self, advertised: 0...0),
     ]
 
-    /// APIs that are answered if asked, but not offered.
-    static let unadvertised: [ApiSupport] = [
-        ApiSupport(ConsumerGroupHeartbeatRequest.self, advertised: 0...1),
-        ApiSupport(ConsumerGroupDescribeRequest.self, advertised: 0...1),
-    ]
-
     private static let byKey: [ApiSupport?] = {
-        let known = supported + unadvertised
-        var table = [ApiSupport?](repeating: nil, count: 1 + Int(known.map(\.api.rawValue).max() ?? 0))
-        for support in known { table[Int(support.api.rawValue)] = support }
+        var table = [ApiSupport?](repeating: nil, count: 1 + Int(supported.map(\.api.rawValue).max() ?? 0))
+        for support in supported { table[Int(support.api.rawValue)] = support }
         return table
     }()
 

@@ -89,21 +89,23 @@ public struct GroupMessages: AsyncSequence, Sendable {
         }
 
         public mutating func next() async throws(KafkaClientError) -> ConsumerRecord? {
-            try await nextBatch(limit: 1)?.first
+            try await nextBatch(limit: 1, isolation: nil)?.first
         }
 
         /// The records of the next batch: as many as its producer put into it.
         public mutating func nextBatch() async throws(KafkaClientError) -> [ConsumerRecord]? {
-            try await nextBatch(limit: .max)
+            try await nextBatch(limit: .max, isolation: nil)
         }
 
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(KafkaClientError) -> ConsumerRecord? {
-            try await nextBatch(limit: 1)?.first
+            try await nextBatch(limit: 1, isolation: actor)?.first
         }
 
-        private mutating func nextBatch(limit: Int) async throws(KafkaClientError) -> [ConsumerRecord]? {
+        private mutating func nextBatch(
+            limit: Int, isolation actor: isolated (any Actor)?
+        ) async throws(KafkaClientError) -> [ConsumerRecord]? {
             let session = consumer.session
             session.consumedGivenOut()
             while true {

@@ -173,7 +173,7 @@ actor GroupSession {
             } catch {
                 let passes = error.isRetriable || error.brokerError == .staleMemberEpoch
                 guard passes, .now() < deadline else { throw error }
-                cluster.assumeIsolated { $0.forgetCoordinator(of: group) }
+                await cluster.forgetCoordinator(of: group)
             }
             try await cluster.pause(backoff.next())
         }
@@ -202,7 +202,7 @@ actor GroupSession {
                 if !mustReport { await rest(for: interval) }
             } catch {
                 guard error.isRetriable else { return fail(error) }
-                cluster.assumeIsolated { $0.forgetCoordinator(of: group) }
+                await cluster.forgetCoordinator(of: group)
                 await rest(for: backoff.next())
             }
         }
@@ -316,7 +316,7 @@ actor GroupSession {
         poke()
         await heartbeats?.value
         if wasMember { await leave() }
-        cluster.assumeIsolated { $0.close() }
+        await cluster.close()
         for continuation in closed { continuation.resume() }
         closed = []
     }

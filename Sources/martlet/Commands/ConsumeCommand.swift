@@ -37,8 +37,7 @@ struct ConsumeCommand: ClientCommand {
 
     @Option(
         name: [.customShort("g"), .long],
-        help: "Share the topic with the other members of this group, and go on where it stopped; --from is for the "
-            + "first time.")
+        help: "Read as a member of this group, going on where it stopped; --from counts for its first time.")
     var group: String?
 
     @Flag(name: [.customShort("e"), .long], help: "Exit at the end that the topic has now.")

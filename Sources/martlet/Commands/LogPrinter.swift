@@ -58,8 +58,8 @@ struct LogPrinter {
         case .registerBroker(let broker): "register broker \(broker.id) at \(broker.host):\(broker.port)"
         case .initializeCluster(let id): "initialize cluster \(id)"
         case .forgetTopic(let number): "forget topic \(number)"
-        case .fragment(let fragment): "fragment \(fragment.position) of \(fragment.count)"
-        case .group(let command): "group \(command.groupID) \(command.action)"
+        case .fragment(let fragment): "fragment \(fragment.position + 1) of \(fragment.count)"
+        case .group(let command): "\(command)"
         case .deleteRecords(let partition, let offset): "delete records partition=\(partition) before=\(offset)"
         case .alterTopicConfigs(let alteration):
             "alter configs id=\(alteration.topic)\(alteration.replacesAll ? " replacing all" : "") "

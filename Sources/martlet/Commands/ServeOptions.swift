@@ -55,6 +55,15 @@ struct ServeOptions: ParsableArguments, Sendable {
     @Option(help: "Most members of a consumer group (default: 10000).")
     var groupMaxSize: Int?
 
+    @Option(help: "How long a member of the new group protocol may be silent, in ms (default: 45000).")
+    var groupConsumerSessionTimeoutMs: Int?
+
+    @Option(help: "How often a member of the new group protocol sends heartbeats, in ms (default: 5000).")
+    var groupConsumerHeartbeatIntervalMs: Int?
+
+    @Option(help: "Most members of a consumer group of the new protocol (default: 10000).")
+    var groupConsumerMaxSize: Int?
+
     @Option(help: "How long offsets are kept of a group without members, in minutes (default: 10080, a week).")
     var offsetsRetentionMinutes: Int?
 
@@ -116,6 +125,14 @@ struct ServeOptions: ParsableArguments, Sendable {
         groups.initialRebalanceDelay = Milliseconds(
             try number(groupInitialRebalanceDelayMs, "group-initial-rebalance-delay-ms", 0...600_000, default: 3_000))
         groups.sizeMax = Int32(try number(groupMaxSize, "group-max-size", 1...1_000_000, default: 10_000))
+        groups.consumerSessionTimeout = Milliseconds(
+            try number(
+                groupConsumerSessionTimeoutMs, "group-consumer-session-timeout-ms", 1_000...1_800_000, default: 45_000))
+        groups.consumerHeartbeatInterval = Milliseconds(
+            try number(
+                groupConsumerHeartbeatIntervalMs, "group-consumer-heartbeat-interval-ms", 100...600_000, default: 5_000))
+        groups.consumerSizeMax = Int32(
+            try number(groupConsumerMaxSize, "group-consumer-max-size", 1...1_000_000, default: 10_000))
         let minutes = try number(
             offsetsRetentionMinutes, "offsets-retention-minutes", 1...52_560_000, default: 10_080)
         groups.offsetsRetention = Milliseconds(minutes) * 60_000

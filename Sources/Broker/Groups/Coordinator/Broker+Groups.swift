@@ -50,7 +50,9 @@ extension Broker {
                 self.propose(.group(command), in: shard, completion: completion)
             },
             now: { [loop] in loop.now },
-            wallClock: wallClock)
+            wallClock: wallClock,
+            metadata: { [unowned self] in self.metadata },
+            knowsAllTopics: { [unowned self] in self.knowsAllTopics })
         return GroupCoordinator(configuration.groups, surroundings, seed: random.next())
     }
 }

@@ -39,6 +39,8 @@ extension GroupCoordinator {
         switch group.membership {
         case .none: return ClassicGroup().refusal(of: join)
         case .classic(let classic): return classic.refusal(of: join)
+        case .consumer(let members):
+            return members.isEmpty ? ClassicGroup().refusal(of: join) : .inconsistentGroupProtocol
         }
     }
 

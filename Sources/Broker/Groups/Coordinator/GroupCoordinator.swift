@@ -19,10 +19,16 @@ final class GroupCoordinator {
         var propose: (GroupCommand, @escaping Completion) -> Void
         var now: () -> NIODeadline
         var wallClock: () -> Milliseconds
+        /// The cluster's topics, as far as this broker has heard of them.
+        var metadata: () -> ClusterMetadata
+        /// Whether what is not in `metadata` does not exist.
+        var knowsAllTopics: () -> Bool
     }
 
     let configuration: GroupConfiguration
     let surroundings: Surroundings
+    /// The groups of the new protocol (KIP-848).
+    let consumers: ConsumerGroupCoordinator
     private var random: RandomSource
     private var coordinated: [String: CoordinatedGroup] = [:]
     /// Member ids handed out since they were counted last, and those counted.
@@ -33,6 +39,7 @@ final class GroupCoordinator {
     init(_ configuration: GroupConfiguration, _ surroundings: Surroundings, seed: UInt64) {
         self.configuration = configuration
         self.surroundings = surroundings
+        consumers = ConsumerGroupCoordinator(configuration, surroundings)
         random = RandomSource(seed: seed)
         nextOffsetsCheck = surroundings.now() + .milliseconds(configuration.offsetsCheckInterval)
         for groupID in surroundings.groupIDs() {
@@ -78,6 +85,7 @@ final class GroupCoordinator {
 
     /// Commands about a group were applied.
     func observe(_ groupID: String) {
+        consumers.observe(groupID)
         let isKnown = coordinated[groupID] != nil
         if let group = classic(groupID) {
             guard isKnown || !group.members.isEmpty else { return }
@@ -106,6 +114,7 @@ final class GroupCoordinator {
 
     /// Called every few tens of milliseconds.
     func tick() {
+        consumers.tick()
         let now = now
         for groupID in coordinated.filter({ $0.value.nextDeadline <= now }).keys.sorted() {
             for command in coordinated[groupID]?.commandsDue(classic(groupID), now: now) ?? [] {

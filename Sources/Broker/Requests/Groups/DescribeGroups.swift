@@ -6,7 +6,7 @@ import NIOCore
 extension Broker {
     /// What may be done with a group, as bits of Kafka's AclOperation: read, delete, describe. There are no users, so
     /// everybody may.
-    private static let groupOperations: Int32 = 1 << 3 | 1 << 6 | 1 << 8
+    static let groupOperations: Int32 = 1 << 3 | 1 << 6 | 1 << 8
 
     func describeGroups(_ request: DescribeGroupsRequest, _ context: RequestContext) {
         context.respond(DescribeGroupsResponse { response in
@@ -30,12 +30,13 @@ extension Broker {
                     answer.groupState = ClassicGroup.State.empty.rawValue
                 case .classic(let classic)?:
                     Self.describe(classic, &answer)
-                case nil:
-                    // Before version 6 a group that is not there is a dead one.
+                case .consumer?, nil:
+                    // ConsumerGroupDescribe is for those of the new protocol. Before version 6 a group that is not there
+                    // is a dead one.
                     answer.groupState = "Dead"
                     guard version >= 6 else { return }
                     answer.errorCode = .groupIDNotFound
-                    answer.errorMessage = "there is no group of this name"
+                    answer.errorMessage = "there is no group of this name that uses the classic protocol"
                 }
             } catch {
                 answer.errorCode = error.code

@@ -90,7 +90,7 @@ extension GroupCoordinator {
     /// Commits offsets if the member may; a commit is a sign of life too.
     func commit(_ commit: OffsetCommit, to groupID: String, completion: @escaping (ErrorCode) -> Void) {
         let group = group(groupID) ?? Group()
-        if let error = group.refusalToCommit(commit.member, generation: commit.generation) { return completion(error) }
+        if let error = group.refusalToCommit(commit) { return completion(error) }
         touch(commit.member.memberID, of: groupID)
         guard !commit.offsets.isEmpty else { return completion(.none) }
         propose(.commitOffsets(commit), to: groupID) { result in

@@ -91,7 +91,11 @@ extension Broker {
             case .failure(let refusal):
                 answer.errorCode = refusal.code
             case .success(let group):
-                if let topics = wanted.topics {
+                let refusal = group.consumer?.reasonToRefuseFetch(
+                    memberID: wanted.memberID, memberEpoch: wanted.memberEpoch)
+                if let refusal {
+                    answer.errorCode = refusal
+                } else if let topics = wanted.topics {
                     answer.topics = topics.map { describe($0, in: group, version: version) }
                 } else {
                     answer.topics = committedTopics(group).map { topic, partitions in
