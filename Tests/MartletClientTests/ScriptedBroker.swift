@@ -30,6 +30,17 @@ final class ScriptedBroker: Sendable {
         var fetch: @Sendable (FetchRequest) -> Reply<FetchResponse> = { _ in .close }
         var listOffsets: @Sendable (ListOffsetsRequest) -> ListOffsetsResponse = { _ in ListOffsetsResponse() }
         var createTopics: @Sendable (CreateTopicsRequest) -> CreateTopicsResponse = { _ in CreateTopicsResponse() }
+        fileprivate var others: [ApiKey: @Sendable (RequestHeader, ByteBuffer) throws -> WireFrame] = [:]
+
+        /// What to answer to a request that has no place of its own above.
+        mutating func answer<Request: KafkaRequest>(
+            _: Request.Type, _ body: @escaping @Sendable (Request) -> Request.Response
+        ) {
+            others[Request.api] = { header, bytes in
+                let response = body(try Request(decoding: bytes, version: header.version))
+                return try WireFrame(response, version: header.version, correlationID: header.correlationID)
+            }
+        }
     }
 
     static let allVersions = Dictionary(
@@ -116,7 +127,8 @@ final class ScriptedBroker: Sendable {
             let request = try CreateTopicsRequest(decoding: body, version: header.version)
             return .answer(try frame(script.createTopics(request), header))
         default:
-            return .close
+            guard let other = script.others[header.api] else { return .close }
+            return .answer(try other(header, body))
         }
     }
 
