@@ -28,6 +28,16 @@ struct Overrides: ParsableArguments {
         }
     }
 
+    /// These overrides as arguments of another process.
+    var arguments: [String] {
+        var arguments = faults.map { ["--faults", $0.argument] } ?? []
+        let counts = [
+            ("producers", producers), ("plain-producers", plainProducers), ("consumers", consumers), ("topics", topics),
+        ]
+        for case (let name, let count?) in counts { arguments += ["--\(name)", "\(count)"] }
+        return arguments
+    }
+
     func apply(to options: inout ExperimentOptions) {
         if let faults { options.faults.kinds = faults.kinds }
         if let producers { options.workload.idempotentProducers = producers }
@@ -50,6 +60,8 @@ struct FaultList: ExpressibleByArgument {
         kinds = names.compactMap(FaultKind.init)
         if kinds.count != names.count { return nil }
     }
+
+    var argument: String { kinds.isEmpty ? "none" : kinds.map(\.rawValue).joined(separator: ",") }
 }
 
 extension ExperimentOptions {

@@ -87,6 +87,7 @@ public final class Experiment {
     }
 
     private func verify() {
+        wait("the damaged disk to be replaced") { !nemesis.isMending }
         wait("every broker to have applied all there is") { replicas.hasConverged }
         wait("every idempotent batch to be acknowledged", named: { workload.undecided.joined(separator: "; ") }) {
             workload.undecided.isEmpty
@@ -100,6 +101,10 @@ public final class Experiment {
         replicas.compareLogs()
         wait("the logs to be read") { !replicas.isReading }
         replicas.compareSegments()
+        replicas.compareIndices()
+        wait("the partitions of deleted topics to be forgotten") {
+            replicas.forgetsDeletedTopics(partitionCount: auditor.partitionCount)
+        }
     }
 
     /// Runs on until `condition` holds; a violation when that takes too long.

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Worlds by seed")
 struct SeedTests {
-    @Test("everything holds through the faults of short worlds", arguments: 1...UInt64(40))
+    @Test("everything holds through the faults of short worlds", arguments: 1...UInt64(150))
     func shortWorld(seed: UInt64) {
         let report = Experiment(.brief(seed: seed)).run()
         #expect(report.violation == nil, "seed \(seed): \(report)")

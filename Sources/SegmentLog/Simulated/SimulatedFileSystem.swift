@@ -64,6 +64,9 @@ public final class SimulatedFileSystem: FileSystem {
         world.withLock { $0.failures[operation, default: []].append(errno) }
     }
 
+    /// Whether writes and allocations that would make a file longer fail, over restarts too.
+    public func setFull(_ isFull: Bool) { world.withLock { $0.isFull = isFull } }
+
     /// What `failNext` planned and has not failed yet does not fail.
     public func forgetPlannedFailures() { world.withLock { $0.failures = [:] } }
 
@@ -156,7 +159,7 @@ private final class SimulatedFile: StorageFile {
     }
 
     private func access<Value: Sendable>(
-        _ operation: StorageOperation, bytes: Int = 0, changes: Bool = true,
+        _ operation: StorageOperation, bytes: Int = 0, changes: Bool = true, growsTo end: Int = 0,
         _ body: (inout SimulatedDisk.File) -> Value,
         onFailure: (inout SimulatedDisk.File) -> Void = { _ in }
     ) throws(StorageError) -> Value {
@@ -164,7 +167,10 @@ private final class SimulatedFile: StorageFile {
             guard world.life == life, world.files[number] != nil else {
                 return .failure(.io(operation, path: path, errno: SimulatedDisk.badDescriptor))
             }
-            if changes, let error = world.note(operation, world.name(of: number) ?? path, bytes: bytes) {
+            let name = world.name(of: number) ?? path
+            let error =
+                changes ? world.note(operation, name, bytes: bytes) : world.plannedFailure(operation, name)
+            if let error = error ?? world.growthFailure(operation, name, of: number, to: end) {
                 if !world.isStopped { onFailure(&world.files[number, default: .init()]) }
                 return .failure(error)
             }
@@ -189,7 +195,7 @@ private final class SimulatedFile: StorageFile {
     func write(_ buffers: [ByteBuffer], at position: Int) throws(StorageError) {
         var bytes: [UInt8] = []
         for buffer in buffers { buffer.withUnsafeReadableBytes { bytes.append(contentsOf: $0) } }
-        try access(.write, bytes: bytes.count) { $0.write(bytes[...], at: position) } onFailure: { file in
+        try access(.write, bytes: bytes.count, growsTo: position + bytes.count) { $0.write(bytes[...], at: position) } onFailure: { file in
             file.write(bytes[..<(bytes.count / 2)], at: position)
         }
     }
@@ -207,7 +213,7 @@ private final class SimulatedFile: StorageFile {
     }
 
     func allocate(_ length: Int) throws(StorageError) {
-        try access(.allocate) { $0.resize(to: max(length, $0.cached.count)) }
+        try access(.allocate, growsTo: length) { $0.resize(to: max(length, $0.cached.count)) }
     }
 
     func punchHole(at position: Int, length: Int) throws(StorageError) {

@@ -13,7 +13,15 @@ public enum FaultKind: String, CaseIterable, Hashable, Sendable {
     case writeError
     /// A flush fails once, loses what it should have stored, and does not fail again.
     case flushError
+    /// One write fails for want of space, or none gets any for a while.
     case diskFull
+    case readError
+    /// The power fails while a broker recovers.
+    case crashInRecovery
+    /// A byte of a sealed segment or of its sidecar changes on the disk: on one broker of the world, always the same.
+    case bitRot
+    /// A disk is replaced by an empty one, when all others hold what it held.
+    case replaceDisk
     case partition
     case oneWayCut
     /// Two brokers do not hear each other, a third hears both.

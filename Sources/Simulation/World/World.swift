@@ -122,6 +122,9 @@ public final class World {
         if violation == nil { violation = "at \(scheduler.now): \(what)" }
     }
 
+    /// Whose disk does not hold what it should.
+    var rottenDisk: NodeID?
+
     /// A broker's process has ended, by crash or by its storage.
     var onEnd: ((NodeID) -> Void)?
 
