@@ -36,6 +36,7 @@ enum WorldProcess {
         var report: Report?
         /// Nil when everything held.
         var failure: String?
+        var isTrap = false
     }
 
     /// Runs this program with other arguments and waits for its end. What it says about a trap goes to the terminal.
@@ -49,7 +50,7 @@ enum WorldProcess {
         while waitpid(process, &status, 0) < 0, errno == EINTR {}
         let report = Report(line: line)
         if status & 0x7F == SIGALRM { return Outcome(failure: "no end within \(secondsMax) s") }
-        if status & 0x7F != 0 { return Outcome(failure: "ended by signal \(status & 0x7F): \(line)") }
+        if status & 0x7F != 0 { return Outcome(failure: "ended by signal \(status & 0x7F): \(line)", isTrap: true) }
         guard let report else { return Outcome(failure: "no report: \(line)") }
         return Outcome(report: report, failure: report.violation)
     }

@@ -91,6 +91,8 @@ struct SimulatedDisk {
     var calls: [SimulatedFileSystem.Call] = []
     var callsLeft = Int.max
     var failures: [StorageOperation: [Int32]] = [:]
+    /// Calls that will report success and not do what they should.
+    var lies: [StorageOperation: Int] = [:]
     /// No file may grow.
     var isFull = false
     /// Counts restarts: a file opened in an earlier life is closed.
@@ -119,6 +121,12 @@ struct SimulatedDisk {
         let errno = planned.removeFirst()
         failures[operation] = planned
         return .io(operation, path: path, errno: errno)
+    }
+
+    mutating func takeLie(_ operation: StorageOperation) -> Bool {
+        guard let count = lies[operation], count > 0, !isStopped else { return false }
+        lies[operation] = count - 1
+        return true
     }
 
     /// The error of a call that would make a file longer while the disk is full.

@@ -64,6 +64,9 @@ public final class SimulatedFileSystem: FileSystem {
         world.withLock { $0.failures[operation, default: []].append(errno) }
     }
 
+    /// The next flush stores nothing, or the next write goes to another place; either reports success.
+    public func lieNext(_ operation: StorageOperation) { world.withLock { $0.lies[operation, default: 0] += 1 } }
+
     /// Whether writes and allocations that would make a file longer fail, over restarts too.
     public func setFull(_ isFull: Bool) { world.withLock { $0.isFull = isFull } }
 
@@ -146,6 +149,9 @@ private final class SimulatedLock: FileLock {
 }
 
 private final class SimulatedFile: StorageFile {
+    /// How far from its place a misdirected write lands.
+    private static let misdirectedBytes = 4.kibibytes
+
     private let system: SimulatedFileSystem
     private let number: Int
     private let life: Int
@@ -195,13 +201,18 @@ private final class SimulatedFile: StorageFile {
     func write(_ buffers: [ByteBuffer], at position: Int) throws(StorageError) {
         var bytes: [UInt8] = []
         for buffer in buffers { buffer.withUnsafeReadableBytes { bytes.append(contentsOf: $0) } }
-        try access(.write, bytes: bytes.count, growsTo: position + bytes.count) { $0.write(bytes[...], at: position) } onFailure: { file in
+        let isMisdirected = system.world.withLock { $0.takeLie(.write) }
+        let place = position + (isMisdirected ? Self.misdirectedBytes : 0)
+        try access(.write, bytes: bytes.count, growsTo: place + bytes.count) { file in
+            file.write(bytes[...], at: place)
+        } onFailure: { file in
             file.write(bytes[..<(bytes.count / 2)], at: position)
         }
     }
 
     func flush() throws(StorageError) {
-        try access(.flush) { $0.flush() } onFailure: { $0.dirty = [] }
+        let isLost = system.world.withLock { $0.takeLie(.flush) }
+        try access(.flush) { isLost ? $0.dirty = [] : $0.flush() } onFailure: { $0.dirty = [] }
     }
 
     func dropCache() throws(StorageError) {

@@ -42,6 +42,18 @@ final class DiskDamage {
         }
     }
 
+    /// Changes a byte of any file on any disk.
+    func rotAnywhere() {
+        let disk = world.brokers[Int(random.next() % UInt64(world.brokers.count))].files
+        let shard = Int(random.next() % UInt64(world.options.shardCount))
+        guard let names = try? disk.list("/shard-\(shard)").sorted(), !names.isEmpty else { return }
+        let path = "/shard-\(shard)/\(names[Int(random.next() % UInt64(names.count))])"
+        let (position, mask) = (random.next(), UInt8(1 << (random.next() % 8)))
+        disk.alter(path) { bytes in
+            if !bytes.isEmpty { bytes[Int(position % UInt64(bytes.count))] ^= mask }
+        }
+    }
+
     /// Ends the victim's process, and replaces its disk as soon as nothing depends on it; asks again until then.
     func replace() {
         guard !isReplacing else { return }

@@ -64,6 +64,7 @@ final class Nemesis {
         // The power failed meanwhile, or a call did: the next start may do better.
         case nil, .io: ended(broker.id)
         case .damaged where damage.hasHappened && damage.isVictim(broker.id): damage.replace()
+        case .some where options.isBeyondBudget: empty(broker)
         case .some(let failure): world.fail("broker \(broker.id) refuses to start: \(failure)")
         }
     }
@@ -127,6 +128,10 @@ final class Nemesis {
             victim.crash(losing: loss())
         case .bitRot: damage.rot()
         case .replaceDisk: damage.replace()
+        case .anyRot: damage.rotAnywhere()
+        case .lostFlush: victim.files.lieNext(.flush)
+        case .misdirectedWrite: victim.files.lieNext(.write)
+        case .emptyDisk: empty(victim)
         case .partition, .oneWayCut, .bridge: cut(kind)
         case .slowNetwork: slowDown()
         case .connectionReset: resetConnections(of: victim)
@@ -136,6 +141,12 @@ final class Nemesis {
 
     private func fail(_ broker: SimulatedBroker, _ operation: StorageOperation, _ errno: Int32) {
         if broker.isRunning { broker.files.failNext(operation, errno: errno) }
+    }
+
+    private func empty(_ broker: SimulatedBroker) {
+        let wasRunning = broker.isRunning
+        broker.replaceDisk()
+        if !wasRunning { ended(broker.id) }
     }
 
     private func fillDisk(of broker: SimulatedBroker) {

@@ -94,10 +94,10 @@ final class History {
     private func learn(_ value: Value, at offset: Int64, how: String) {
         guard let write = writes[value] else { return }
         if let other = known[write.lane]?[offset], other != value {
-            return world.fail("\(write.lane) offset \(offset): \(value) \(how), where \(other) stands")
+            return world.failPromise("\(write.lane) offset \(offset): \(value) \(how), where \(other) stands")
         }
         if let other = write.offset, other != offset {
-            return world.fail("\(write.lane): \(value) \(how) at offset \(offset) and at \(other): a duplicate")
+            return world.failPromise("\(write.lane): \(value) \(how) at offset \(offset) and at \(other): a duplicate")
         }
         known[write.lane, default: [:]][offset] = value
         writes[value]?.offset = offset
@@ -112,7 +112,7 @@ final class History {
     /// when it has applied all that earlier leaders committed.
     func saw(end: Int64, of lane: Lane, epoch: Int32, noLessThan least: Int64) {
         if end < least, !isDeleted(lane) {
-            world.fail("\(lane): the leader of epoch \(epoch) tells the end \(end) after \(least)")
+            world.failPromise("\(lane): the leader of epoch \(epoch) tells the end \(end) after \(least)")
         }
         ends[lane, default: [:]][epoch] = max(end, ends[lane]?[epoch] ?? 0)
     }
