@@ -14,6 +14,8 @@ public struct ShardReport: Hashable, Sendable {
     public var lastIndex: LogIndex
     /// Bytes of commands that wait for their block.
     public var pendingBytes: Int
+    /// Partitions of which the shard holds state.
+    public var partitionCount: Int
     /// Whether this broker answers clients for the shard.
     public var isServing: Bool
 }
@@ -31,6 +33,6 @@ extension Shard {
         ShardReport(
             shard: id, status: node.status, commitIndex: node.commitIndex, appliedIndex: node.appliedIndex,
             flushedIndex: node.flushedIndex, lastIndex: node.lastIndex, pendingBytes: node.pendingBytes,
-            isServing: isServing)
+            partitionCount: machine.partitions.count, isServing: isServing)
     }
 }

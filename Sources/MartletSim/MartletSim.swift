@@ -1,5 +1,6 @@
 import ArgumentParser
 import Basics
+import Glibc
 import Simulation
 
 @main
@@ -24,6 +25,12 @@ struct MartletSim: ParsableCommand {
     @Option(help: "Worlds that run at once.")
     var jobs = 1
 
+    @Flag(help: "End with the first world that fails.")
+    var untilFailure = false
+
+    @Flag(help: .hidden)
+    var brief = false
+
     @Flag(help: "Print what happens while it happens.")
     var trace = false
 
@@ -44,11 +51,9 @@ struct MartletSim: ParsableCommand {
         if let seed {
             try runOne(seed, span)
         } else if let seeds {
-            let sweep = Sweep(seeds: seeds.range, jobs: jobs) { [overrides] seed in
-                var options = ExperimentOptions(seed: seed, duration: span)
-                overrides.apply(to: &options)
-                return options
-            }
+            let sweep = Sweep(
+                seeds: seeds.range, jobs: jobs, stopsAtFailure: untilFailure,
+                arguments: ["--duration", "\(duration)"] + overrides.arguments)
             guard sweep.run() else { throw ExitCode.failure }
         }
     }
@@ -56,6 +61,10 @@ struct MartletSim: ParsableCommand {
     private func runOne(_ seed: UInt64, _ span: TimeSpan) throws {
         var options = ExperimentOptions(seed: seed, duration: span)
         overrides.apply(to: &options)
+        guard !brief else {
+            alarm(WorldProcess.secondsMax)
+            return print(WorldProcess.Report(Experiment(options).run()).line)
+        }
         print(options)
         let experiment = Experiment(options)
         if trace { experiment.world.onEvent = { print($0) } }

@@ -19,6 +19,9 @@ struct Overrides: ParsableArguments {
     @Option(help: "Topics at the start.")
     var topics: Int?
 
+    @Flag(help: "Three brokers, and producers that take five times as long: many worlds, and long ones.")
+    var lite = false
+
     static var kinds: String { FaultKind.allCases.map(\.rawValue).joined(separator: ", ") }
 
     func validate() throws {
@@ -28,7 +31,21 @@ struct Overrides: ParsableArguments {
         }
     }
 
+    /// These overrides as arguments of another process.
+    var arguments: [String] {
+        var arguments = faults.map { ["--faults", $0.argument] } ?? []
+        let counts = [
+            ("producers", producers), ("plain-producers", plainProducers), ("consumers", consumers), ("topics", topics),
+        ]
+        for case (let name, let count?) in counts { arguments += ["--\(name)", "\(count)"] }
+        return lite ? arguments + ["--lite"] : arguments
+    }
+
     func apply(to options: inout ExperimentOptions) {
+        if lite {
+            options.world.brokerCount = 3
+            options.workload.pauseMax = options.workload.pauseMax * 5
+        }
         if let faults { options.faults.kinds = faults.kinds }
         if let producers { options.workload.idempotentProducers = producers }
         if let plainProducers { options.workload.plainProducers = plainProducers }
@@ -50,6 +67,8 @@ struct FaultList: ExpressibleByArgument {
         kinds = names.compactMap(FaultKind.init)
         if kinds.count != names.count { return nil }
     }
+
+    var argument: String { kinds.isEmpty ? "none" : kinds.map(\.rawValue).joined(separator: ",") }
 }
 
 extension ExperimentOptions {
@@ -61,6 +80,7 @@ extension ExperimentOptions {
             let kinds = faults.kinds.map(\.rawValue).joined(separator: ",")
             command += " --faults \(kinds.isEmpty ? "none" : kinds)"
         }
+        if workload.pauseMax != drawn.workload.pauseMax { command += " --lite" }
         let counts = [
             ("producers", workload.idempotentProducers, drawn.workload.idempotentProducers),
             ("plain-producers", workload.plainProducers, drawn.workload.plainProducers),

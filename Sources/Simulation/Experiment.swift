@@ -51,7 +51,8 @@ public final class Experiment {
         histories = LogMatchingChecker(world)
         replicas = ReplicaChecker(world, shards: shards)
         auditor = Auditor(client: world.makeClient(), history: workload.history)
-        watch()
+        if !options.faults.isBeyondBudget { watch() }
+        world.keepsPromises = !options.faults.isBeyondBudget
     }
 
     private func watch() {
@@ -78,15 +79,18 @@ public final class Experiment {
         world.run(for: options.duration)
         nemesis.stop()
         workload.finish()
-        verify()
-        for broker in world.brokers { broker.crash(losing: .everythingUnflushed) }
-        verify()
+        if world.keepsPromises {
+            verify()
+            for broker in world.brokers { broker.crash(losing: .everythingUnflushed) }
+            verify()
+        }
         let report = report
         world.end()
         return report
     }
 
     private func verify() {
+        wait("the damaged disk to be replaced") { !nemesis.isMending }
         wait("every broker to have applied all there is") { replicas.hasConverged }
         wait("every idempotent batch to be acknowledged", named: { workload.undecided.joined(separator: "; ") }) {
             workload.undecided.isEmpty
@@ -100,6 +104,10 @@ public final class Experiment {
         replicas.compareLogs()
         wait("the logs to be read") { !replicas.isReading }
         replicas.compareSegments()
+        replicas.compareIndices()
+        wait("the partitions of deleted topics to be forgotten") {
+            replicas.forgetsDeletedTopics(partitionCount: auditor.partitionCount)
+        }
     }
 
     /// Runs on until `condition` holds; a violation when that takes too long.

@@ -41,7 +41,9 @@ public struct ExperimentOptions: Hashable, Sendable {
 
         faults.intervalMax = .milliseconds(pick([1_000, 3_000, 8_000]))
         faults.durationMax = .milliseconds(pick([500, 2_000, 6_000]))
-        faults.kinds = FaultKind.allCases.filter { _ in pick([true, false, false]) }
+        faults.kinds = FaultKind.allCases.filter { pick([true, false, false]) && !$0.isBeyondBudget }
+        var budget = RandomSource(seed: seed).fork("budget")
+        if budget.next() % 20 == 0 { faults.kinds += FaultKind.allCases.filter(\.isBeyondBudget) }
     }
 }
 

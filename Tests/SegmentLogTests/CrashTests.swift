@@ -1,4 +1,5 @@
 import Basics
+import Foundation
 import NIOCore
 import Testing
 
@@ -11,10 +12,13 @@ import Testing
         try enumerate(losing: loss, seed: 0, every: 1)
     }
 
-    @Test(arguments: 1 ... 4 as ClosedRange<UInt64>)
+    @Test(arguments: 1 ... rounds)
     func wheneverTheDiskLosesSectorsByChanceRecoveryKeepsWhatWasReported(seed: UInt64) throws {
         try enumerate(losing: .random, seed: seed, every: 2)
     }
+
+    /// `CRASH_ROUNDS=250` looks at more than 20,000 states; each round stops at every second call.
+    private static let rounds = ProcessInfo.processInfo.environment["CRASH_ROUNDS"].flatMap { UInt64($0) } ?? 4
 
     private func enumerate(losing loss: SimulatedFileSystem.Loss, seed: UInt64, every step: Int) throws {
         let whole = SimulatedFileSystem()
@@ -27,14 +31,18 @@ import Testing
             disk.stop(afterCalls: stop)
             workload.run { _ in }
             disk.restart(losing: loss)
-            try judge(workload, disk, "stopped at call \(stop): \(whole.calls.dropFirst(stop).first as Any)")
+            try judge(
+                workload, disk, "stopped at call \(stop): \(whole.calls.dropFirst(stop).first as Any)",
+                recoveryCalls: (stop + 3 * Int(seed)) % 12)
         }
     }
 
     /// Recovers, lets the power fail in the middle of that once, recovers again, and once more.
-    private func judge(_ workload: CrashWorkload, _ disk: SimulatedFileSystem, _ place: String) throws {
+    private func judge(
+        _ workload: CrashWorkload, _ disk: SimulatedFileSystem, _ place: String, recoveryCalls: Int
+    ) throws {
         do {
-            disk.stop(afterCalls: 3)
+            disk.stop(afterCalls: recoveryCalls)
             _ = try? LogFixture(disk: disk)
             disk.restart(losing: .random)
             let first = try LogFixture(disk: disk)

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Worlds by seed")
 struct SeedTests {
-    @Test("everything holds through the faults of short worlds", arguments: 1...UInt64(40))
+    @Test("everything holds through the faults of short worlds", arguments: 1...UInt64(150))
     func shortWorld(seed: UInt64) {
         let report = Experiment(.brief(seed: seed)).run()
         #expect(report.violation == nil, "seed \(seed): \(report)")
@@ -35,6 +35,8 @@ extension ExperimentOptions {
     /// Four seconds and small values, for builds without optimization.
     static func brief(seed: UInt64) -> ExperimentOptions {
         var options = ExperimentOptions(seed: seed, duration: .seconds(4))
+        // A process of a broker that stops, as it may where records may be lost, would end the tests.
+        options.faults.kinds.removeAll(where: \.isBeyondBudget)
         options.workload.paddingMax = min(options.workload.paddingMax, 100)
         options.workload.pauseMax = max(options.workload.pauseMax, .milliseconds(100))
         options.workload.consumers = 1

@@ -17,7 +17,7 @@ enum Repository {
         files(in: directory, withExtension: "swift").map { SourceFile($0) }
     }
 
-    private static func files(in directory: String, withExtension wanted: String) -> [TextFile] {
+    static func files(in directory: String, withExtension wanted: String) -> [TextFile] {
         let paths = FileManager.default.enumerator(atPath: root.appendingPathComponent(directory).path)
         return (paths?.compactMap { $0 as? String } ?? [])
             .filter { $0.hasSuffix("." + wanted) }

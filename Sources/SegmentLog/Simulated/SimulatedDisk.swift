@@ -3,6 +3,7 @@ import Basics
 /// The state of a `SimulatedFileSystem`, guarded by its lock.
 struct SimulatedDisk {
     static let badDescriptor: Int32 = 9
+    private static let noSpace: Int32 = 28
     private static let ioError: Int32 = 5
 
     struct File {
@@ -90,6 +91,10 @@ struct SimulatedDisk {
     var calls: [SimulatedFileSystem.Call] = []
     var callsLeft = Int.max
     var failures: [StorageOperation: [Int32]] = [:]
+    /// Calls that will report success and not do what they should.
+    var lies: [StorageOperation: Int] = [:]
+    /// No file may grow.
+    var isFull = false
     /// Counts restarts: a file opened in an earlier life is closed.
     var life = 0
     private var durableNames: [String: Int] = [:]
@@ -108,10 +113,26 @@ struct SimulatedDisk {
         guard !isStopped else { return .io(operation, path: path, errno: Self.ioError) }
         callsLeft -= 1
         calls.append(.init(operation: operation, name: String(path.split(separator: "/").last ?? ""), bytes: bytes))
+        return plannedFailure(operation, path)
+    }
+
+    mutating func plannedFailure(_ operation: StorageOperation, _ path: String) -> StorageError? {
         guard var planned = failures[operation], !planned.isEmpty else { return nil }
         let errno = planned.removeFirst()
         failures[operation] = planned
         return .io(operation, path: path, errno: errno)
+    }
+
+    mutating func takeLie(_ operation: StorageOperation) -> Bool {
+        guard let count = lies[operation], count > 0, !isStopped else { return false }
+        lies[operation] = count - 1
+        return true
+    }
+
+    /// The error of a call that would make a file longer while the disk is full.
+    func growthFailure(_ operation: StorageOperation, _ path: String, of file: Int, to end: Int) -> StorageError? {
+        guard isFull, end > files[file]?.cached.count ?? 0 else { return nil }
+        return .io(operation, path: path, errno: Self.noSpace)
     }
 
     mutating func open(_ path: String, _ mode: FileMode) -> Result<(number: Int, life: Int), StorageError> {

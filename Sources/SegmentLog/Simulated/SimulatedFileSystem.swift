@@ -64,6 +64,12 @@ public final class SimulatedFileSystem: FileSystem {
         world.withLock { $0.failures[operation, default: []].append(errno) }
     }
 
+    /// The next flush stores nothing, or the next write goes to another place; either reports success.
+    public func lieNext(_ operation: StorageOperation) { world.withLock { $0.lies[operation, default: 0] += 1 } }
+
+    /// Whether writes and allocations that would make a file longer fail, over restarts too.
+    public func setFull(_ isFull: Bool) { world.withLock { $0.isFull = isFull } }
+
     /// What `failNext` planned and has not failed yet does not fail.
     public func forgetPlannedFailures() { world.withLock { $0.failures = [:] } }
 
@@ -143,6 +149,9 @@ private final class SimulatedLock: FileLock {
 }
 
 private final class SimulatedFile: StorageFile {
+    /// How far from its place a misdirected write lands.
+    private static let misdirectedBytes = 4.kibibytes
+
     private let system: SimulatedFileSystem
     private let number: Int
     private let life: Int
@@ -156,7 +165,7 @@ private final class SimulatedFile: StorageFile {
     }
 
     private func access<Value: Sendable>(
-        _ operation: StorageOperation, bytes: Int = 0, changes: Bool = true,
+        _ operation: StorageOperation, bytes: Int = 0, changes: Bool = true, growsTo end: Int = 0,
         _ body: (inout SimulatedDisk.File) -> Value,
         onFailure: (inout SimulatedDisk.File) -> Void = { _ in }
     ) throws(StorageError) -> Value {
@@ -164,7 +173,10 @@ private final class SimulatedFile: StorageFile {
             guard world.life == life, world.files[number] != nil else {
                 return .failure(.io(operation, path: path, errno: SimulatedDisk.badDescriptor))
             }
-            if changes, let error = world.note(operation, world.name(of: number) ?? path, bytes: bytes) {
+            let name = world.name(of: number) ?? path
+            let error =
+                changes ? world.note(operation, name, bytes: bytes) : world.plannedFailure(operation, name)
+            if let error = error ?? world.growthFailure(operation, name, of: number, to: end) {
                 if !world.isStopped { onFailure(&world.files[number, default: .init()]) }
                 return .failure(error)
             }
@@ -189,13 +201,18 @@ private final class SimulatedFile: StorageFile {
     func write(_ buffers: [ByteBuffer], at position: Int) throws(StorageError) {
         var bytes: [UInt8] = []
         for buffer in buffers { buffer.withUnsafeReadableBytes { bytes.append(contentsOf: $0) } }
-        try access(.write, bytes: bytes.count) { $0.write(bytes[...], at: position) } onFailure: { file in
+        let isMisdirected = system.world.withLock { $0.takeLie(.write) }
+        let place = position + (isMisdirected ? Self.misdirectedBytes : 0)
+        try access(.write, bytes: bytes.count, growsTo: place + bytes.count) { file in
+            file.write(bytes[...], at: place)
+        } onFailure: { file in
             file.write(bytes[..<(bytes.count / 2)], at: position)
         }
     }
 
     func flush() throws(StorageError) {
-        try access(.flush) { $0.flush() } onFailure: { $0.dirty = [] }
+        let isLost = system.world.withLock { $0.takeLie(.flush) }
+        try access(.flush) { isLost ? $0.dirty = [] : $0.flush() } onFailure: { $0.dirty = [] }
     }
 
     func dropCache() throws(StorageError) {
@@ -207,7 +224,7 @@ private final class SimulatedFile: StorageFile {
     }
 
     func allocate(_ length: Int) throws(StorageError) {
-        try access(.allocate) { $0.resize(to: max(length, $0.cached.count)) }
+        try access(.allocate, growsTo: length) { $0.resize(to: max(length, $0.cached.count)) }
     }
 
     func punchHole(at position: Int, length: Int) throws(StorageError) {

@@ -21,6 +21,9 @@ final class Auditor {
         view = ClusterView(client, random: client.world.random.fork("auditor view"))
     }
 
+    /// Partitions of the topics that exist, as the last question told.
+    var partitionCount: Int { view.lanes.count }
+
     var isDone: Bool { open?.isEmpty ?? false }
 
     var missing: String { open.map { $0.map(\.description).joined(separator: ", ") } ?? "all of them" }

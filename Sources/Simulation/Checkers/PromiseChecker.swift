@@ -92,6 +92,8 @@ final class PromiseChecker {
         let node = world.broker(speaker.id)
         do {
             return try node.openCopy(of: Int(speaker.shard.rawValue), disk: node.files.afterPowerLoss())
+        } catch .damaged where world.rottenDisk == speaker.id {
+            return nil
         } catch {
             fail(speaker, "has a disk that could not be started from: \(error)")
             return nil

@@ -41,6 +41,35 @@ final class ReplicaChecker {
         }
     }
 
+    /// No broker keeps the state of partitions whose topics are gone.
+    func forgetsDeletedTopics(partitionCount: Int) -> Bool {
+        world.brokers.allSatisfy { node in
+            node.reports.reduce(0) { $0 + $1.partitionCount } <= partitionCount
+        }
+    }
+
+    /// The index of each log is what its segments say: a start that has no sidecar finds the same as one that has.
+    func compareIndices() {
+        for node in world.brokers {
+            for shard in 0..<world.options.shardCount {
+                do {
+                    let bare = node.files.copy()
+                    for name in try bare.list("/shard-\(shard)") where name.hasSuffix(".index") {
+                        try bare.unlink("/shard-\(shard)/\(name)")
+                    }
+                    let scanned = try node.openCopy(of: shard, disk: bare)
+                    let indexed = try node.openCopy(of: shard, disk: node.files.copy())
+                    guard scanned.recovery.blocks == indexed.recovery.blocks, scanned.lastIndex == indexed.lastIndex,
+                        scanned.recovery.bytes == indexed.recovery.bytes,
+                        scanned.termStarts.elementsEqual(indexed.termStarts, by: ==)
+                    else { return world.fail("broker \(node.id), shard \(shard): sidecars differ from their segments") }
+                } catch {
+                    world.fail("broker \(node.id), shard \(shard): \(error)")
+                }
+            }
+        }
+    }
+
     /// Compares every block on every disk with what was applied. Takes simulated time: see `isReading`.
     func compareLogs() {
         for node in world.brokers {

@@ -10,6 +10,7 @@ final class Nemesis {
     private var random: RandomSource
     private(set) var isStopped = false
     private(set) var faults = 0
+    private let damage: DiskDamage
 
     private static let inputOutputError: Int32 = 5
     private static let noSpace: Int32 = 28
@@ -18,7 +19,9 @@ final class Nemesis {
         self.options = options
         self.world = world
         random = world.random.fork("faults")
+        damage = DiskDamage(world, random: world.random.fork("damage"))
         world.onEnd = { [unowned self] id in ended(id) }
+        damage.onReplaced = { [unowned self] id in ended(id) }
     }
 
     /// Faults begin when there has been time for an election, or for none in one world of four.
@@ -26,6 +29,9 @@ final class Nemesis {
         if number(4) == 0 { return next() }
         world.scheduler.after(.milliseconds(1_500)) { [weak self] in self?.next() }
     }
+
+    /// Whether a broker still waits for an empty disk.
+    var isMending: Bool { damage.isReplacing || damage.hasHappened }
 
     /// No more faults; everything that was broken is mended and everything that is down starts.
     func stop() {
@@ -35,23 +41,31 @@ final class Nemesis {
         world.network.options = SimulatedNetwork.Options()
         for broker in world.brokers {
             broker.forgetPlannedFailures()
+            broker.files.setFull(false)
             if broker.isRunning, broker.isHeldUp { broker.crash(losing: .nothing) }
-            if !broker.isRunning { start(broker) }
+            if !broker.isRunning, !(damage.isReplacing && damage.isVictim(broker.id)) { start(broker) }
         }
+        // A rotten disk is not found to be one before it is read.
+        if damage.hasHappened { damage.replace() }
     }
 
     private func ended(_ id: NodeID) {
         let delay = isStopped ? TimeSpan.milliseconds(50) : span(.seconds(4))
         world.scheduler.after(delay) { [weak self] in
-            guard let self, !world.broker(id).isRunning else { return }
+            guard let self, !world.broker(id).isRunning, !(damage.isReplacing && damage.isVictim(id)) else { return }
             start(world.broker(id))
         }
     }
 
     private func start(_ broker: SimulatedBroker) {
         broker.start()
-        if let failure = broker.failure {
-            world.fail("broker \(broker.id) refuses to start: \(failure)")
+        guard !broker.isRunning else { return }
+        switch broker.failure {
+        // The power failed meanwhile, or a call did: the next start may do better.
+        case nil, .io: ended(broker.id)
+        case .damaged where damage.hasHappened && damage.isVictim(broker.id): damage.replace()
+        case .some where options.isBeyondBudget: empty(broker)
+        case .some(let failure): world.fail("broker \(broker.id) refuses to start: \(failure)")
         }
     }
 
@@ -107,7 +121,17 @@ final class Nemesis {
         case .pause, .diskStall: break
         case .writeError: fail(victim, .write, Self.inputOutputError)
         case .flushError: fail(victim, .flush, Self.inputOutputError)
-        case .diskFull: fail(victim, number(2) == 0 ? .write : .allocate, Self.noSpace)
+        case .diskFull: fillDisk(of: victim)
+        case .readError: fail(victim, .read, Self.inputOutputError)
+        case .crashInRecovery:
+            victim.planPowerLossAtStart(afterCalls: number(12), losing: loss())
+            victim.crash(losing: loss())
+        case .bitRot: damage.rot()
+        case .replaceDisk: damage.replace()
+        case .anyRot: damage.rotAnywhere()
+        case .lostFlush: victim.files.lieNext(.flush)
+        case .misdirectedWrite: victim.files.lieNext(.write)
+        case .emptyDisk: empty(victim)
         case .partition, .oneWayCut, .bridge: cut(kind)
         case .slowNetwork: slowDown()
         case .connectionReset: resetConnections(of: victim)
@@ -117,6 +141,18 @@ final class Nemesis {
 
     private func fail(_ broker: SimulatedBroker, _ operation: StorageOperation, _ errno: Int32) {
         if broker.isRunning { broker.files.failNext(operation, errno: errno) }
+    }
+
+    private func empty(_ broker: SimulatedBroker) {
+        let wasRunning = broker.isRunning
+        broker.replaceDisk()
+        if !wasRunning { ended(broker.id) }
+    }
+
+    private func fillDisk(of broker: SimulatedBroker) {
+        guard number(2) == 0 else { return fail(broker, number(2) == 0 ? .write : .allocate, Self.noSpace) }
+        broker.files.setFull(true)
+        world.scheduler.after(span(options.durationMax)) { broker.files.setFull(false) }
     }
 
     private func shuffled() -> [SimulatedBroker] { world.brokers.shuffled(using: &random) }

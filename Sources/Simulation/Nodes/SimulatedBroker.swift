@@ -28,6 +28,10 @@ public final class SimulatedBroker {
     private var lossAtFailure = SimulatedFileSystem.Loss.nothing
     private(set) var writers: [SimulatedExecutor] = []
     private var stalledUntil = Instant.zero
+    /// What the last life said of its shards before it ended.
+    private var lastReports: [ShardReport] = []
+    /// How the next start ends, if the power is to fail in it.
+    private var plannedPowerLoss: (calls: Int, loss: SimulatedFileSystem.Loss)?
 
     init(_ id: NodeID, in world: World, random: RandomSource) {
         self.id = id
@@ -44,6 +48,9 @@ public final class SimulatedBroker {
         starts += 1
         lossAtFailure = .nothing
         stalledUntil = .zero
+        let powerLoss = plannedPowerLoss
+        plannedPowerLoss = nil
+        if let powerLoss { files.stop(afterCalls: powerLoss.calls) }
         world.tell("broker \(id): start \(starts)")
         life = Life()
         failure = nil
@@ -66,12 +73,19 @@ public final class SimulatedBroker {
                         options: options, fileSystem: files, eventLoop: loop, writer: writers[shard], reader: reader))
             }
             run(on: loop)
+            if let loss = powerLoss?.loss { losePower(losing: loss) }
         } catch {
             failure = error
             life.end()
             release()
-            files.restart(losing: .nothing)
+            files.restart(losing: powerLoss?.loss ?? .nothing)
+            if powerLoss != nil { failure = nil }
         }
+    }
+
+    /// The machine loses power in the middle of the next start, after so many calls of the disk.
+    func planPowerLossAtStart(afterCalls calls: Int, losing loss: SimulatedFileSystem.Loss) {
+        plannedPowerLoss = (calls, loss)
     }
 
     private func run(on loop: SimulatedLoop) {
@@ -107,8 +121,12 @@ public final class SimulatedBroker {
 
     /// The machine loses power in the middle of what its disk is doing: after `calls` more calls, or in two seconds.
     public func losePower(afterCalls calls: Int, losing loss: SimulatedFileSystem.Loss) {
-        lossAtFailure = loss
         files.stop(afterCalls: calls)
+        losePower(losing: loss)
+    }
+
+    private func losePower(losing loss: SimulatedFileSystem.Loss) {
+        lossAtFailure = loss
         let doomed = life
         world.scheduler.after(.seconds(2)) { [weak self] in
             guard let self, life === doomed else { return }
@@ -123,6 +141,7 @@ public final class SimulatedBroker {
     public func crash(losing loss: SimulatedFileSystem.Loss) {
         guard isRunning else { return }
         world.tell("broker \(id): crash losing \(loss)")
+        lastReports = reports
         life.end()
         world.connectionsLost(of: .broker(id))
         release()
@@ -147,6 +166,18 @@ public final class SimulatedBroker {
         life.end()
         release()
         files.erase()
+    }
+
+    /// What it says of its shards, or said last.
+    var reports: [ShardReport] { broker?.shardReports ?? lastReports }
+
+    /// Ends the process, if it runs, and gives it an empty disk.
+    func replaceDisk() {
+        world.tell("broker \(id): the disk is replaced by an empty one")
+        crash(losing: .nothing)
+        files.erase()
+        lastReports = []
+        world.onErase?(id)
     }
 
     /// Lets go of a process that has ended: nobody hears what it says any more.

@@ -123,6 +123,7 @@ final class ConsumerActor {
         }
         history.statistics.calls += 1
         let asked = offset
+        let endAtAsking = history.seenEnd(of: lane, upTo: leader.epoch)
         client.call(request, to: leader.id, timeout: .seconds(3)) { [weak self] result in
             guard let self else { return }
             guard case .success(let response) = result, let answer = response.topics.first?.partitions.first,
@@ -131,8 +132,9 @@ final class ConsumerActor {
                 history.statistics.failedCalls += 1
                 return recover()
             }
-            let content = FetchedValues(answer, from: asked, lane: lane)
+            let content = FetchedValues(answer, from: asked, epoch: leader.epoch, lane: lane)
             if let flaw = content.flaw { return world.fail(flaw) }
+            history.saw(end: answer.highWatermark, of: lane, epoch: leader.epoch, noLessThan: endAtAsking)
             for (offset, value) in content.values { history.read(value, from: lane, at: offset) }
             offset = content.next
             let isAtEnd = content.values.isEmpty
@@ -149,18 +151,24 @@ struct FetchedValues {
     private(set) var next: Int64
     private(set) var flaw: String?
 
-    init(_ answer: FetchResponse.Partition, from offset: Int64, lane: Lane) {
+    /// - Parameter epoch: of the leader that answered; no batch is of a later one.
+    init(_ answer: FetchResponse.Partition, from offset: Int64, epoch: Int32 = .max, lane: Lane) {
         next = offset
         do {
-            try read(answer, lane)
+            try read(answer, epoch, lane)
         } catch {
             flaw = "\(lane) offset \(next): a batch cannot be read: \(error)"
         }
     }
 
-    private mutating func read(_ answer: FetchResponse.Partition, _ lane: Lane) throws(RecordBatchError) {
+    private mutating func read(
+        _ answer: FetchResponse.Partition, _ epoch: Int32, _ lane: Lane
+    ) throws(RecordBatchError) {
         var batches = RecordBatches(answer.records.contiguous)
         while let batch = try batches.next() {
+            guard batch.header.partitionLeaderEpoch <= epoch else {
+                return flaw = "\(lane) offset \(next): epoch \(batch.header.partitionLeaderEpoch) given out in \(epoch)"
+            }
             guard batch.isIntact else { return flaw = "\(lane) offset \(next): a wrong checksum" }
             var reader = try RecordBatchReader(batch, limit: 16.mebibytes)
             while let record = try reader.next() {

@@ -44,6 +44,8 @@ final class History {
     private(set) var writes: [Value: Write] = [:]
     /// What stands at each offset, as far as anybody was told.
     private(set) var known: [Lane: [Int64: Value]] = [:]
+    /// The highest end of each lane that a leader of each epoch told.
+    private var ends: [Lane: [Int32: Int64]] = [:]
     private(set) var timeQueries: [TimeQuery] = []
     /// Topics whose deletion was asked for: nothing is promised about them any more.
     private(set) var deleted: Set<TopicID> = []
@@ -92,13 +94,27 @@ final class History {
     private func learn(_ value: Value, at offset: Int64, how: String) {
         guard let write = writes[value] else { return }
         if let other = known[write.lane]?[offset], other != value {
-            return world.fail("\(write.lane) offset \(offset): \(value) \(how), where \(other) stands")
+            return world.failPromise("\(write.lane) offset \(offset): \(value) \(how), where \(other) stands")
         }
         if let other = write.offset, other != offset {
-            return world.fail("\(write.lane): \(value) \(how) at offset \(offset) and at \(other): a duplicate")
+            return world.failPromise("\(write.lane): \(value) \(how) at offset \(offset) and at \(other): a duplicate")
         }
         known[write.lane, default: [:]][offset] = value
         writes[value]?.offset = offset
+    }
+
+    /// The highest end that leaders of this epoch or earlier ones told.
+    func seenEnd(of lane: Lane, upTo epoch: Int32) -> Int64 {
+        ends[lane]?.filter { $0.key <= epoch }.values.max() ?? 0
+    }
+
+    /// A leader told where a lane ends. What an earlier one had told before it was asked must be there: it serves only
+    /// when it has applied all that earlier leaders committed.
+    func saw(end: Int64, of lane: Lane, epoch: Int32, noLessThan least: Int64) {
+        if end < least, !isDeleted(lane) {
+            world.failPromise("\(lane): the leader of epoch \(epoch) tells the end \(end) after \(least)")
+        }
+        ends[lane, default: [:]][epoch] = max(end, ends[lane]?[epoch] ?? 0)
     }
 
     /// One past the highest offset that anybody was told of.

@@ -198,7 +198,8 @@ final class ProducerActor {
             // Stored by an earlier attempt; only consumers can tell where.
             settled(batch, lane, queue)
         case .outOfOrderSequenceNumber where batch.wasFirst && !history.isDeleted(lane):
-            world.fail("\(lane): \(batch.values[0]) refused as out of order, though nothing older is undecided")
+            world.failPromise("\(lane): \(batch.values[0]) refused as out of order, though nothing older is undecided")
+            failed(batch, lane, queue)
         case .outOfOrderSequenceNumber, .notLeaderOrFollower, .requestTimedOut, .unknownTopicID,
             .unknownTopicOrPartition, .fencedLeaderEpoch, .unknownLeaderEpoch, .leaderNotAvailable, .kafkaStorageError:
             failed(batch, lane, queue)

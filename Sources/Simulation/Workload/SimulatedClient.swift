@@ -21,6 +21,8 @@ final class SimulatedClient {
         let brokerLife: Life
         /// Reset, though the client has not noticed yet: what it sends is lost.
         var isReset = false
+        /// Answers leave in the order of their requests.
+        var lastAnswered: Int32 = 0
         var pending: [Int32: (Result<ByteBuffer, CallError>) -> Void] = [:]
 
         init(to life: Life) { brokerLife = life }
@@ -126,8 +128,12 @@ final class SimulatedClient {
 
     private func answer(_ bytes: ByteBuffer, over link: Link, of id: NodeID) {
         guard !link.isReset, link.brokerLife.isAlive else { return }
-        world.network.send(from: .broker(id), to: endpoint) {
+        world.network.send(from: .broker(id), to: endpoint) { [world] in
             guard let correlationID: Int32 = bytes.getInteger(at: bytes.readerIndex) else { return }
+            if correlationID <= link.lastAnswered {
+                world.fail("broker \(id) answers request \(correlationID) after \(link.lastAnswered)")
+            }
+            link.lastAnswered = correlationID
             link.pending.removeValue(forKey: correlationID)?(.success(bytes))
         }
     }

@@ -122,6 +122,17 @@ public final class World {
         if violation == nil { violation = "at \(scheduler.now): \(what)" }
     }
 
+    /// Whether nothing acknowledged may be lost in this world. Otherwise only answers that cannot be are violations.
+    var keepsPromises = true
+
+    /// Whose disk does not hold what it should.
+    var rottenDisk: NodeID?
+
+    /// Records what is a violation unless records may be lost.
+    func failPromise(_ what: String) {
+        if keepsPromises { fail(what) }
+    }
+
     /// A broker's process has ended, by crash or by its storage.
     var onEnd: ((NodeID) -> Void)?
 

@@ -1,0 +1,46 @@
+#!/bin/bash
+# Plants bugs in a copy of the sources, and asks whether the simulator finds them. Each patch here is one bug; all of
+# them are compiled into one program, and the environment switches one on. The sources themselves know nothing of it.
+#
+#   Tests/PlantedBugs/planted.sh build               the copy, in .build/planted, and its martlet-sim
+#   Tests/PlantedBugs/planted.sh find NAME SEEDS     worlds from seed 1 on, until one fails
+#   Tests/PlantedBugs/planted.sh all SEEDS           the same for every bug: a table
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+here=Tests/PlantedBugs
+copy=.build/planted
+
+copy_sources() {
+    mkdir -p $copy
+    rm -rf $copy/Sources
+    cp -rp Sources Package.swift Package.resolved $copy/
+    ln -sfn ../../Tests $copy/Tests
+    cp $here/Planted.swift $copy/Sources/Basics/
+    for bug in $here/*.patch; do patch -s -p1 -d $copy < "$bug"; done
+}
+
+find_bug() {
+    local output seed
+    output=$(PLANTED_BUG=$1 SWIFT_BACKTRACE=enable=no $copy/.build/release/martlet-sim \
+        --seeds 1.."$2" --until-failure 2> /dev/null || true)
+    seed=$(sed -n 's/^seed \([0-9]*\): .*/\1/p' <<< "$output" | head -1)
+    printf '%-26s %6s  %s\n' "$1" "${seed:--}" "$(sed -n 's/^seed [0-9]*: \(.*\)/\1/p' <<< "$output" | head -1)"
+}
+
+case "${1:-}" in
+build)
+    copy_sources
+    swift build -c release --product martlet-sim --package-path $copy --scratch-path $copy/.build
+    ;;
+find) find_bug "$2" "$3" ;;
+all)
+    for bug in $here/*.patch; do
+        name=$(basename "$bug" .patch)
+        find_bug "${name#??-}" "$2"
+    done
+    ;;
+*)
+    sed -n '2,8p' "$0"
+    exit 2
+    ;;
+esac
