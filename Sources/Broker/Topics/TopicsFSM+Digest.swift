@@ -64,4 +64,5 @@ struct Digest {
 
     mutating func mix(_ word: UInt64) { value = (value ^ word) &* 0x0000_0100_0000_01B3 }
     mutating func mix(_ word: Int64) { mix(UInt64(bitPattern: word)) }
+    mutating func mix(_ text: String) { mix(text.utf8.reduce(UInt64(text.utf8.count)) { $0 &* 31 &+ UInt64($1) }) }
 }
