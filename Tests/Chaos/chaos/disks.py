@@ -39,7 +39,7 @@ class Image:
         run("mount", "-t", "tmpfs", "-o", f"size={self.SIZE + 64 * _MIB}", "tmpfs", str(self._memory))
         with open(self._file, "wb") as file:
             file.truncate(self.SIZE)
-        run("mkfs.ext4", "-q", "-F", "-E", "nodiscard,lazy_itable_init=0", str(self._file))
+        run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "nodiscard,lazy_itable_init=0", str(self._file))
         self.mount()
 
     def mount(self):
