@@ -99,10 +99,9 @@ final class ScriptedBroker: Sendable {
     // MARK: - Answering
 
     fileprivate func answer(_ header: RequestHeader, _ body: ByteBuffer) throws -> Reply<WireFrame> {
-        let script = state.withLock { state in
-            state.received.append((header.api, header.version))
-            return state.script
-        }
+        let script = state.withLock { $0.script }
+        // Last, so that whoever waits for a request finds what it did.
+        defer { state.withLock { $0.received.append((header.api, header.version)) } }
         switch header.api {
         case .apiVersions: return .answer(try apiVersions(header, script))
         case .metadata:
