@@ -5,6 +5,7 @@ PACKAGES := libzstd-dev liblz4-dev libsnappy-dev zlib1g-dev
 TEST_PACKAGES := kcat python3 python3-venv
 CHAOS_PACKAGES := iproute2 e2fsprogs util-linux mount
 VENV := .build/venv
+STREAMS_VENV := .build/venv-streams
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: demo test unit-test cluster-test chaos build deps test-deps chaos-deps clean help
@@ -39,7 +40,7 @@ deps:
 	@missing=""; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q $$missing; fi
 
-test-deps: $(VENV)/.installed
+test-deps: $(VENV)/.installed $(STREAMS_VENV)/.installed
 	@missing=""; for p in $(TEST_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q $$missing; fi
 
@@ -48,9 +49,11 @@ chaos-deps:
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q $$missing; fi
 
 $(VENV)/.installed: Tests/ClusterTests/requirements.txt
+$(STREAMS_VENV)/.installed: Tests/ClusterTests/requirements-streams.txt
+$(VENV)/.installed $(STREAMS_VENV)/.installed:
 	python3 -m venv --help >/dev/null 2>&1 || ($(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q python3 python3-venv)
-	python3 -m venv $(VENV)
-	$(VENV)/bin/python -m pip install -q -r Tests/ClusterTests/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/python -m pip install -q -r $<
 	touch $@
 
 clean: ## Remove everything that was built.

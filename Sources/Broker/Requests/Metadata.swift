@@ -6,6 +6,11 @@ import Raft
 /// Metadata: brokers, topics, leaders; and the creation of topics that a client names for the first time.
 extension Broker {
     func describeMetadata(_ request: MetadataRequest, _ context: RequestContext) {
+        let context = context.withoutBytes
+        whenCaughtUp { [weak self] in self?.answerMetadata(request, context) }
+    }
+
+    private func answerMetadata(_ request: MetadataRequest, _ context: RequestContext) {
         // Version 0 has no null: there an empty list means all topics.
         let wanted = context.version == 0 && request.topics?.isEmpty == true ? nil : request.topics
         let missing = mayAutoCreate(request, context) ? missingTopics(wanted ?? []) : []
