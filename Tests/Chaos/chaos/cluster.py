@@ -81,8 +81,12 @@ class ChaosCluster(Cluster):
         self.wait_until_serving()
 
     def stop_all(self):
+        """All at one moment: those that end a little later would elect another leader, and its first entry would be
+        missing in the logs of those that ended before."""
         self.release(self.brokers)
-        super().stop_all()
+        for broker in self.brokers:
+            broker.pause()
+        self.kill(self.brokers)
 
     def has_ended_since(self, broker, moment):
         """Whether a broker ended by itself after that time of the monotonic clock."""

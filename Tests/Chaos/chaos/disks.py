@@ -66,12 +66,12 @@ class Image:
         return self.path / "ballast"
 
     def fail_flushes(self):
-        """Makes the tmpfs as small as what is in it. Whatever block is written for the first time from now on stays in
-        the page cache, and the flush that should carry it to the image fails."""
-        # No other way to say it: statvfs() of a tmpfs and its limit are both in blocks of memory.
+        """Makes the tmpfs hardly larger than what is in it. Whatever is soon written to a new place of the image stays
+        in the page cache, and the flush that should carry it there fails."""
         memory = os.statvfs(self._memory)
         used = (memory.f_blocks - memory.f_bfree) * memory.f_frsize
-        run("mount", "-o", f"remount,size={used}", str(self._memory))
+        # Others write meanwhile, and a limit below what is there would be refused.
+        run("mount", "-o", f"remount,size={used + _MIB}", str(self._memory))
 
     def cut_power(self):
         """From now on nothing reaches the image any more; what was not flushed is lost."""

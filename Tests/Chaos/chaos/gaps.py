@@ -5,20 +5,16 @@ import statistics
 
 
 def longest_silence(times, start, end):
-    """The longest time without an acknowledgement that began in `start` ... `end`, or lasted at `start` already and is
-    counted from there. None when no acknowledgement came any more.
+    """The longest time without an acknowledgement between `start` and `end`; None when there was none at all.
 
-    `times` ascend and have the unit of the result.
+    What lies outside does not count: a silence that goes on behind `end` belongs to the next fault. `times` ascend and
+    have the unit of the result.
     """
-    position = bisect.bisect_right(times, start)
-    longest, since = 0, start
-    for time in times[position:]:
-        longest = max(longest, time - since)
-        since = time
-        if time >= end:
-            return longest
-    # Nothing came behind the last one: as far as anybody knows the silence ends when the window does.
-    return max(longest, end - since) if since > start else None
+    inside = times[bisect.bisect_right(times, start):bisect.bisect_right(times, end)]
+    if not inside:
+        return None
+    moments = [start, *inside, end]
+    return max(later - earlier for earlier, later in zip(moments, moments[1:]))
 
 
 def p50(values):
