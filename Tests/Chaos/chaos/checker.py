@@ -1,4 +1,4 @@
-"""The offline checker: takes a history, finds what a log may never do. Pure; names are those of Jepsen's Kafka workload.
+"""The offline checker: finds in a history what a log may never do. Pure. Names are those of Jepsen's Kafka workload.
 
 | anomaly | what was seen |
 |---|---|

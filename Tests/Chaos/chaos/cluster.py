@@ -1,4 +1,4 @@
-"""The brokers of a run, each behind its own link, with its own disk, and the service manager that keeps them running."""
+"""The brokers of a run, each with a link and a disk of its own, and the service manager that keeps them running."""
 
 import threading
 import time

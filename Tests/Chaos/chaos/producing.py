@@ -8,8 +8,8 @@ import confluent_kafka
 from chaos.history import ACKNOWLEDGED, FAILED, INVOKED, UNKNOWN_PRODUCER, EventWriter, Value
 
 VALUE_BYTES = 120
-# What a client under a service level has: it hears within half a second that a broker is silent. librdkafka's own minute
-# would hide from this test how long the brokers take. `message.timeout.ms` 0: whatever happens, every record gets there.
+# What a client under a service level has: it hears in half a second that a broker is silent. librdkafka's own minute
+# would hide from this test how long the brokers take. `message.timeout.ms` 0: whatever happens, each record gets there.
 SETTINGS = {
     "enable.idempotence": True, "acks": "all", "message.timeout.ms": 0, "linger.ms": 2, "batch.num.messages": 200,
     "retry.backoff.ms": 20, "retry.backoff.max.ms": 200, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200,
