@@ -14,6 +14,9 @@ from chaos.network import run
 _MIB = 1 << 20
 # FS_IOC_SHUTDOWN of linux/fs.h, and the flag that keeps even the journal from being written.
 _SHUTDOWN, _WITHOUT_LOG_FLUSH = 0x8004587D, 2
+# LOOP_GET_STATUS64 and LOOP_SET_STATUS64 of linux/loop.h, the size of their structure, and lo_sizelimit in it.
+_LOOP_GET_STATUS, _LOOP_SET_STATUS, _LOOP_INFO_BYTES, _LOOP_SIZE_LIMIT = 0x4C05, 0x4C04, 232, 32
+_SECTOR = 512
 
 
 class Directory:
@@ -26,7 +29,7 @@ class Directory:
 
 
 class Image:
-    """An ext4 file system in a sparse file, on a tmpfs that can be made too small for it."""
+    """An ext4 file system in a sparse file that is kept in memory."""
 
     SIZE = 512 * _MIB
 
@@ -66,12 +69,21 @@ class Image:
         return self.path / "ballast"
 
     def fail_flushes(self):
-        """Makes the tmpfs hardly larger than what is in it. Whatever is soon written to a new place of the image stays
-        in the page cache, and the flush that should carry it there fails."""
-        memory = os.statvfs(self._memory)
-        used = (memory.f_blocks - memory.f_bfree) * memory.f_frsize
-        # Others write meanwhile, and a limit below what is there would be refused.
-        run("mount", "-o", f"remount,size={used + _MIB}", str(self._memory))
+        """Whatever is written back from now on fails in the block layer, and the flush that waits for it with it.
+
+        The device says that it ends before the first block of the file system. (A backing file that runs out of space
+        would not do: the loop driver takes a short write for a whole one, so that flushes succeed which did not.)
+        """
+        self._limit(_SECTOR)
+
+    def _limit(self, size):
+        """How much of the image the loop device shows; 0 for all."""
+        device = run("findmnt", "--noheadings", "--output", "SOURCE", "--mountpoint", str(self.path)).strip()
+        with open(device, "rb") as file:
+            status = bytearray(_LOOP_INFO_BYTES)
+            fcntl.ioctl(file, _LOOP_GET_STATUS, status)
+            struct.pack_into("Q", status, _LOOP_SIZE_LIMIT, size)
+            fcntl.ioctl(file, _LOOP_SET_STATUS, bytes(status))
 
     def cut_power(self):
         """From now on nothing reaches the image any more; what was not flushed is lost."""
@@ -83,7 +95,7 @@ class Image:
 
     def repair(self):
         """A sound disk again, with what had reached it; nobody may have files open there."""
-        run("mount", "-o", f"remount,size={self.SIZE + 64 * _MIB}", str(self._memory))
+        self._limit(0)
         self.unmount()
         # Replays the journal and clears the note of the error, as a machine does when it starts. Status 1: repaired.
         checked = subprocess.run(["e2fsck", "-p", str(self._file)], capture_output=True, text=True)

@@ -15,15 +15,17 @@ FAULTS = {}
 class Fault(NamedTuple):
     name: str
     run: Callable
-    # Whether a majority of brokers keeps running and hears each other, so that writes must go on within a limit.
+    # Whether a majority of brokers keeps running and hears each other.
     keeps_majority: bool
     # Whether brokers need disks that can be harmed.
     needs_image: bool
+    # Whether somebody else must take over from the victim. A slow network slows down everybody, whoever leads.
+    fails_over: bool
 
 
-def fault(name, keeps_majority=True, needs_image=False):
+def fault(name, keeps_majority=True, needs_image=False, fails_over=True):
     def register(function):
-        FAULTS[name] = Fault(name, function, keeps_majority, needs_image)
+        FAULTS[name] = Fault(name, function, keeps_majority, needs_image, fails_over)
         return function
     return register
 
@@ -127,7 +129,7 @@ def _bridge(cluster, victims, random):
     cluster.network.heal()
 
 
-@fault("slow-and-lossy")
+@fault("slow-and-lossy", fails_over=False)
 def _slow_and_lossy(cluster, victims, random):
     """Every link loses packets and lets 20 Mbit/s out, the victims' 2."""
     cluster.network.degrade([broker.node_id for broker in cluster.brokers], random.choice([0.01, 0.02, 0.05]), 20)

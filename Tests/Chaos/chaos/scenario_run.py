@@ -44,6 +44,7 @@ class Gap:
     fault: str
     partition: int
     led_by_victim: bool
+    # Whether a majority went on that had to take over.
     limited: bool
     # None: no record was acknowledged any more.
     seconds: float | None
@@ -183,4 +184,5 @@ class ScenarioRun:
             start = harm.began if fault.keeps_majority else harm.healed
             for partition in range(PARTITIONS):
                 silence = longest_silence(sorted(times[partition]), start, end)
-                yield Gap(harm.step.fault, partition, partition in harm.led, fault.keeps_majority, silence)
+                limited = fault.keeps_majority and fault.fails_over
+                yield Gap(harm.step.fault, partition, partition in harm.led, limited, silence)
