@@ -19,6 +19,9 @@ struct MartletSim: ParsableCommand {
     @Option(help: "Run the worlds of a range of seeds: '1..100'.")
     var seeds: SeedRange?
 
+    @Option(help: "Stop a log at every call to its disk and recover it, until so many states were looked at.")
+    var crashStates: Int?
+
     @Option(help: "Seconds of simulated time with faults.")
     var duration: Int64 = 20
 
@@ -41,7 +44,9 @@ struct MartletSim: ParsableCommand {
     var overrides: Overrides
 
     func validate() throws {
-        guard (seed == nil) != (seeds == nil) else { throw ValidationError("Give either --seed or --seeds.") }
+        guard [seed != nil, seeds != nil, crashStates != nil].filter(\.self).count == 1 else {
+            throw ValidationError("Give one of --seed, --seeds and --crash-states.")
+        }
         guard duration > 0, duration <= 86_400 else { throw ValidationError("--duration is from 1 to 86400.") }
         guard jobs > 0, jobs <= 64 else { throw ValidationError("--jobs is from 1 to 64.") }
     }
@@ -55,7 +60,19 @@ struct MartletSim: ParsableCommand {
                 seeds: seeds.range, jobs: jobs, stopsAtFailure: untilFailure,
                 arguments: ["--duration", "\(duration)"] + overrides.arguments)
             guard sweep.run() else { throw ExitCode.failure }
+        } else if let crashStates {
+            try enumerateCrashStates(crashStates)
         }
+    }
+
+    private func enumerateCrashStates(_ count: Int) throws {
+        let start = ContinuousClock.now
+        var states = CrashStates()
+        states.run(states: count)
+        print("\(states.count) states in \(Int((ContinuousClock.now - start) / .seconds(1))) s")
+        guard let problem = states.problem else { return }
+        print("VIOLATION \(problem)")
+        throw ExitCode.failure
     }
 
     private func runOne(_ seed: UInt64, _ span: TimeSpan) throws {

@@ -17,6 +17,11 @@ final class PromiseChecker {
         let voter: NodeID
     }
 
+    private struct TermOfShard: Hashable {
+        let shard: ShardID
+        let term: Term
+    }
+
     private struct Speaker: Hashable {
         let id: NodeID
         let shard: ShardID
@@ -30,6 +35,8 @@ final class PromiseChecker {
     private unowned let world: World
     private var votes: [Ballot: NodeID] = [:]
     private var newestTerm: [Speaker: Term] = [:]
+    /// Who speaks as the leader of each term.
+    private var leaders: [TermOfShard: NodeID] = [:]
     private var preVotes: [Candidacy: Set<NodeID>] = [:]
     /// When each peer's answer to an append request of the current term arrived last.
     private var contacts: [Speaker: [NodeID: Instant]] = [:]
@@ -53,10 +60,16 @@ final class PromiseChecker {
         case .voteResponse(let response):
             note(response.term, by: speaker)
             if response.granted { note(vote: peer, of: speaker, in: response.term) }
-        case .appendRequest(let request): note(request.term, by: speaker)
+        case .appendRequest(let request):
+            note(request.term, by: speaker)
+            leaders[TermOfShard(shard: message.shard, term: request.term)] = sender
         case .appendResponse(let response):
             note(response.term, by: speaker)
-            if case .matched(let flushed) = response.outcome { note(acknowledged: flushed, by: speaker) }
+            guard case .matched(let flushed) = response.outcome else { return }
+            if leaders[TermOfShard(shard: message.shard, term: response.term)] != peer {
+                fail(speaker, "follows broker \(peer), which does not lead term \(response.term)")
+            }
+            note(acknowledged: flushed, by: speaker)
         }
     }
 

@@ -67,6 +67,9 @@ final class ShardChecker {
             world.fail(
                 "\(who): applied \(report.appliedIndex), \(before.appliedIndex) before, of \(report.commitIndex)")
         }
+        if report.flushedIndex > node.logs[shard].flushedIndex {
+            world.fail("\(who): takes \(report.flushedIndex) for flushed, the log has \(node.logs[shard].flushedIndex)")
+        }
         if report.pendingBytes > world.options.pendingBytes {
             world.fail("\(who): \(report.pendingBytes) bytes wait, more than the bound")
         }
