@@ -29,6 +29,8 @@ public final class Broker {
     var pendingProduces = PendingProduces()
     var waitingFetchCount = 0
 
+    /// Measures the volume that the logs are on; nil when nobody can tell.
+    public var volume: (any VolumeProbe)?
     private var ticker: RepeatedTask?
     private var uncongestedWaiters: [() -> Void] = []
     /// Where each other broker says its clients reach it; the metadata leader writes it to the log.
@@ -65,7 +67,7 @@ public final class Broker {
             let node = RaftNode(
                 configuration: raft, machine: machine, log: log, transport: transport, encoderThread: encoderThread,
                 eventLoop: eventLoop, logger: logger)
-            return Shard(id: id, machine: machine, node: node)
+            return Shard(id: id, machine: machine, node: node, configuration: configuration)
         }
     }
 
@@ -99,6 +101,7 @@ public final class Broker {
             shard.node.onStatus = nil
             shard.node.onStorageFailure = nil
             shard.waitingFetches = WaitingFetches()
+            endGroupOffice(shard)
         }
     }
 
@@ -129,6 +132,10 @@ public final class Broker {
             for task in shard.waitingFetches.tasks(for: key) { task.appended(bytes) }
         }
         for topic in shard.machine.takeDeleted() { wakeFetches(of: topic) }
+        shard.storeSealedOffsets { [logger] error in
+            logger.error("an offset table cannot be written; it stays in memory", metadata: ["error": "\(error)"])
+        }
+        followGroups(of: shard)
         releaseUncongested()
     }
 
@@ -144,6 +151,7 @@ public final class Broker {
             "shard": "\(shard.id)", "role": "\(status.role.rawValue)", "term": "\(status.term)",
             "leader": "\(status.leader.map { "\($0)" } ?? "unknown")",
         ])
+        if status.role != .leader { endGroupOffice(shard) }
         // Whoever waits for data here must look for the new leader.
         for task in shard.waitingFetches.all { task.wake() }
     }
@@ -179,6 +187,7 @@ public final class Broker {
         releaseUncongested()
         carryOutMetadataDuties()
         forgetDeletedTopics()
+        for shard in shards { shard.groupCoordinator?.tick() }
     }
 
     /// A Raft message from another broker.
@@ -228,10 +237,28 @@ public final class Broker {
         }
     }
 
+    /// Proposes a command that needs no payload, in as many entries as it takes.
     func propose(
         _ command: Command, in shard: Shard, completion: @escaping (Result<CommandResult, RaftError>) -> Void
     ) {
-        shard.node.propose(head: command.encoded(), payload: ByteBuffer()) { result in
+        let encoded = command.encoded()
+        guard encoded.readableBytes <= CommandFragment.commandBytesMax else {
+            let error = RaftError.commandTooLarge(
+                bytes: encoded.readableBytes, limit: CommandFragment.commandBytesMax)
+            return completion(.failure(error))
+        }
+        var heads = CommandFragment.heads(of: encoded, headBytesMax: BlockLimits.headBytesMax)[...]
+        guard let last = heads.popLast() else { return }
+        for head in heads {
+            // Those of one turn stand together in the log. If one is refused, which is said at once, the rest would
+            // mean nothing.
+            var refusal: RaftError?
+            shard.node.propose(head: head, payload: ByteBuffer()) { result in
+                if case .failure(let error) = result { refusal = error }
+            }
+            if let refusal { return completion(.failure(refusal)) }
+        }
+        shard.node.propose(head: last, payload: ByteBuffer()) { result in
             completion(result.map(\.response))
         }
     }

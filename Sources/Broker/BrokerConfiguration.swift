@@ -12,6 +12,8 @@ public struct BrokerConfiguration: Sendable {
     public var advertisedHost: String
     public var advertisedPort: Int32
     public var rack: String?
+    /// Where the logs are, for people.
+    public var logDirectory = ""
 
     /// Whether asking for the metadata of a missing topic creates it (Kafka's `auto.create.topics.enable`).
     public var autoCreateTopics = true
@@ -20,11 +22,17 @@ public struct BrokerConfiguration: Sendable {
     /// Most partitions one topic may have.
     public var partitionCountMax: Int32 = 100_000
 
+    public var groups = GroupConfiguration()
+
     public var compression: BlockCompression = .zstd(level: 1)
     /// Bytes of produce requests that may wait to be committed, for each shard.
     public var pendingBytesMax = 64.mebibytes
     /// Bytes of newest log kept in memory, for each shard; tail reads come from there.
     public var tailBytesMax = 48.mebibytes
+    /// Bytes of blocks read from disk and kept, decompressed, for each shard.
+    public var coldBlockBytesMax = 32.mebibytes
+    /// Bytes of sealed segments' offset tables kept in memory, for each shard.
+    public var offsetTableBytesMax = 16.mebibytes
     /// Largest response to one fetch (Kafka's `fetch.max.bytes`).
     public var fetchBytesMax = 57_671_680
     /// Longest time a fetch or a produce may wait.
@@ -48,6 +56,8 @@ public struct BrokerConfiguration: Sendable {
         [
             ("waiting produce, each shard", "\(pendingBytesMax >> 20) MiB"),
             ("log tail in memory, each shard", "\(tailBytesMax >> 20) MiB"),
+            ("blocks read from disk, each shard", "\(coldBlockBytesMax >> 20) MiB"),
+            ("offset tables of sealed segments, each shard", "\(offsetTableBytesMax >> 20) MiB"),
             ("one fetch response", "\(fetchBytesMax >> 20) MiB"),
             ("waiting answers, each connection", "\(responseBytesPerConnectionMax >> 20) MiB"),
             ("waiting requests, each connection", "\(requestsPerConnectionMax)"),

@@ -14,14 +14,19 @@ final class Shard {
     let machine: TopicsFSM
     let node: RaftNode<TopicsFSM>
     var waitingFetches = WaitingFetches()
-    private var coldBlocks = BlockCache(bytesMax: 32.mebibytes)
+    private var offsetTables: OffsetTables
+    private var coldBlocks: BlockCache
+    /// While this broker leads the shard and serves it.
+    var groupCoordinator: GroupCoordinator?
     /// Deleted topics whose partitions are being dropped.
     private var forgetting: Set<TopicNumber> = []
 
-    init(id: ShardID, machine: TopicsFSM, node: RaftNode<TopicsFSM>) {
+    init(id: ShardID, machine: TopicsFSM, node: RaftNode<TopicsFSM>, configuration: BrokerConfiguration) {
         self.id = id
         self.machine = machine
         self.node = node
+        offsetTables = OffsetTables(bytesMax: configuration.offsetTableBytesMax)
+        coldBlocks = BlockCache(bytesMax: configuration.coldBlockBytesMax)
     }
 
     /// Whether this broker may answer for the shard's partitions now.
@@ -63,14 +68,55 @@ final class Shard {
     /// Bytes read ahead when a reader is behind the blocks in memory.
     private static var readAheadBytes: Int { 2.mebibytes }
 
-    /// Brings the block that contains `index` into memory, with some that follow it.
-    func load(_ index: LogIndex, completion: @escaping (Result<Void, StorageError>) -> Void) {
+    /// Brings into memory what is missing there.
+    func load(_ missing: Missing, completion: @escaping (Result<Void, StorageError>) -> Void) {
+        switch missing {
+        case .block(let index): loadBlock(index, completion)
+        case .offsets(let segment): loadOffsets(of: segment, completion)
+        }
+    }
+
+    /// The block, and some that follow it.
+    private func loadBlock(_ index: LogIndex, _ completion: @escaping (Result<Void, StorageError>) -> Void) {
         node.log.read(from: index, maxBytes: Self.readAheadBytes, decompress: true) { [self] result in
             completion(result.map { blocks in
                 // What is not committed may yet be cut off and replaced: it must not be remembered.
                 for block in blocks.reversed() where block.rawPayload != nil && block.last <= node.commitIndex {
                     coldBlocks.insert(block)
                 }
+            })
+        }
+    }
+
+    // MARK: Offset tables
+
+    /// The table of a sealed segment, if it is in memory.
+    func offsets(of segment: LogIndex) -> OffsetTable? { offsetTables.table(of: segment) }
+
+    /// Writes the tables of the segments that were sealed since the last call. They stay in memory until they are
+    /// written; one that cannot be written stays for good.
+    func storeSealedOffsets(_ failed: @escaping (StorageError) -> Void) {
+        for table in machine.takeSealed() {
+            offsetTables.insertUnwritten(table)
+            node.log.storeOffsets(table.encoded(), of: table.segment) { [self] result in
+                switch result {
+                case .success: offsetTables.written(table.segment)
+                case .failure(let error): failed(error)
+                }
+            }
+        }
+    }
+
+    private func loadOffsets(
+        of segment: LogIndex, _ completion: @escaping (Result<Void, StorageError>) -> Void
+    ) {
+        node.log.loadOffsets(of: segment) { [self] result in
+            completion(result.map { content in
+                // Its checksum was right, so a Martlet wrote it, and one that is newer than this.
+                guard let table = OffsetTable(content, of: segment) else {
+                    preconditionFailure("the offsets of segment \(segment) are not understood: start a newer Martlet")
+                }
+                offsetTables.insert(table)
             })
         }
     }

@@ -36,6 +36,7 @@ final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        connection.remoteHost = context.remoteAddress?.ipAddress ?? ""
         connection.onReady = { [unowned self] in self.scheduleFlush() }
         connection.onClose = { [unowned self] in self.context?.close(promise: nil) }
     }

@@ -151,7 +151,9 @@ struct ServerBuilder: Sendable {
         brokerConfiguration.compression = configuration.compression
         brokerConfiguration.autoCreateTopics = configuration.autoCreateTopics
         brokerConfiguration.defaultPartitionCount = configuration.defaultPartitionCount
+        brokerConfiguration.groups = configuration.groups
         brokerConfiguration.rack = configuration.rack
+        brokerConfiguration.logDirectory = LogVolume.absolutePath(configuration.dataDirectory)
         let hello = PeerHello(
             broker: Broker.registration(brokerConfiguration), shardCount: UInt16(configuration.shardCount))
         let transport = PeerTransport(hello: hello, peers: peers, eventLoop: loop, logger: logger)
@@ -160,6 +162,8 @@ struct ServerBuilder: Sendable {
             transport: transport, forwarding: transport,
             encoderThread: threads.encoder, eventLoop: loop, wallClock: Self.wallClock,
             seed: UInt64.random(in: .min ... .max), logger: logger)
+        broker.volume = LogVolume(
+            directory: brokerConfiguration.logDirectory, executor: threads.reader, eventLoop: loop)
         transport.onDisconnect = { [weak broker] peer in broker?.peerDisconnected(peer) }
         broker.onStorageFailure = { [failure] error in
             failure.fail(ServerError.storage(shard: .metadata, error))

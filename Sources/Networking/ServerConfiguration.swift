@@ -1,4 +1,5 @@
 import Basics
+import Broker
 import SegmentLog
 
 /// A host and a port, as people write them: `127.0.0.1:9092`, `[::1]:9092`, `broker-1:9092`.
@@ -44,6 +45,7 @@ public struct ServerConfiguration: Sendable {
     public var writePath = WritePath.direct
     public var autoCreateTopics = true
     public var defaultPartitionCount: Int32 = 1
+    public var groups = GroupConfiguration()
     public var rack: String?
     /// Start although acknowledged entries are damaged on disk, and lose them.
     public var acceptDataLoss = false

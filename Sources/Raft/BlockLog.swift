@@ -38,4 +38,11 @@ public protocol BlockLog: AnyObject {
         from: LogIndex, maxBytes: Int, decompress: Bool, completion: @escaping (Result<[Block], StorageError>) -> Void)
     /// As `read`, but the blocks come without their payloads.
     func readHeads(from: LogIndex, maxBytes: Int, completion: @escaping (Result<[BlockHeads], StorageError>) -> Void)
+
+    /// Keeps what the state machine derived from a sealed segment, so that it need not stay in memory. Not durable:
+    /// it is derived again when the log is applied again.
+    func storeOffsets(
+        _ content: ByteBuffer, of segment: LogIndex, completion: @escaping (Result<Void, StorageError>) -> Void)
+    /// What was kept for a sealed segment. Fails with `.damaged` if it is missing or not whole.
+    func loadOffsets(of segment: LogIndex, completion: @escaping (Result<ByteBuffer, StorageError>) -> Void)
 }

@@ -26,13 +26,17 @@ public protocol FSM: AnyObject, SendableMetatype {
 /// A committed block as the state machine sees it.
 public struct CommittedBlock {
     public let term: Term
+    /// Index of the first entry of the segment that holds it. When it changes, all that is in the segment before has
+    /// been applied, and that segment is sealed.
+    public let segment: LogIndex
     public let entries: BlockEntries
     /// The decompressed payload of all entries; nil for a state machine that does not read payloads.
     public let payload: ByteBuffer?
 
     /// Public, so that a state machine can be tested without a node.
-    public init(term: Term, entries: BlockEntries, payload: ByteBuffer?) {
+    public init(term: Term, segment: LogIndex, entries: BlockEntries, payload: ByteBuffer?) {
         self.term = term
+        self.segment = segment
         self.entries = entries
         self.payload = payload
     }

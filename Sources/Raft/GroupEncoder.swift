@@ -14,6 +14,7 @@ final class GroupEncoder {
     private let shard: ShardID
     private let compression: BlockCompression
     private let encoder = BlockEncoder()
+    private var backoff = CompressionBackoff()
     private let executor: any StorageExecutor
     private let loop: any EventLoop
 
@@ -25,14 +26,29 @@ final class GroupEncoder {
     }
 
     func encodeInline(_ blocks: [[Entry]]) -> [EncodedBlock] {
-        blocks.map { encoder.encode($0, shard: shard, compression: compression) }
+        learn(zip(blocks, plan(blocks)).map { encoder.encode($0, shard: shard, compression: $1) })
     }
 
     func encode(_ blocks: [[Entry]], completion: @escaping ([EncodedBlock]) -> Void) {
-        let bound = NIOLoopBound(completion, eventLoop: loop)
-        executor.submit { [loop, encoder, shard, compression] in
-            let encoded = blocks.map { encoder.encode($0, shard: shard, compression: compression) }
-            loop.execute { bound.value(encoded) }
+        let bound = NIOLoopBound((self, completion), eventLoop: loop)
+        executor.submit { [loop, encoder, shard, plan = plan(blocks)] in
+            let encoded = zip(blocks, plan).map { encoder.encode($0, shard: shard, compression: $1) }
+            loop.execute {
+                let (group, completion) = bound.value
+                completion(group.learn(encoded))
+            }
         }
+    }
+
+    private func plan(_ blocks: [[Entry]]) -> [BlockCompression] {
+        guard compression != .off else { return blocks.map { _ in .off } }
+        return blocks.map { _ in backoff.shouldTry() ? compression : .off }
+    }
+
+    private func learn(_ blocks: [EncodedBlock]) -> [EncodedBlock] {
+        for block in blocks {
+            if let didShrink = block.didShrink { backoff.record(didShrink: didShrink) }
+        }
+        return blocks
     }
 }

@@ -34,10 +34,11 @@ extension RaftNode {
 
     private func committed(_ block: Block) -> CommittedBlock {
         guard Machine.readsPayloads else {
-            return CommittedBlock(term: block.term, entries: block.entries, payload: nil)
+            return CommittedBlock(term: block.term, segment: block.segment, entries: block.entries, payload: nil)
         }
         do {
-            return CommittedBlock(term: block.term, entries: block.entries, payload: try block.payload())
+            return CommittedBlock(
+                term: block.term, segment: block.segment, entries: block.entries, payload: try block.payload())
         } catch {
             // Its checksums were right, so the leader stored a payload that nobody can read: going on would let
             // replicas differ.
@@ -70,7 +71,10 @@ extension RaftNode {
         } else {
             log.readHeads(from: appliedIndex.next, maxBytes: Self.replayBytes) { [weak self] result in
                 self?.replayed(result.map { blocks in
-                    blocks.map { CommittedBlock(term: $0.term, entries: $0.entries, payload: nil) }
+                    blocks.map {
+                        CommittedBlock(
+                            term: $0.term, segment: $0.header.segment, entries: $0.entries, payload: nil)
+                    }
                 })
             }
         }

@@ -11,6 +11,7 @@ public struct LogInspector: Sendable {
         /// The blocks of a segment end here, before the end of its file.
         case end(position: Int, reason: String)
         case sidecar(name: String, blocks: Int, isValid: Bool)
+        case offsets(name: String, bytes: Int, isValid: Bool)
         /// A file that holds no entries.
         case other(name: String, bytes: Int)
     }
@@ -65,7 +66,14 @@ public struct LogInspector: Sendable {
             let table = try sidecar(base, listing)
             visit(.sidecar(name: fileName(path), blocks: table?.blocks.count ?? 0, isValid: table != nil))
         }
-        let told = Set(listing.segments.map(layout.segment) + listing.sidecars.map(layout.sidecar) + [layout.state])
+        for base in listing.offsets {
+            let content = try OffsetsFile.read(base, shard: options.shard, files: files, layout: layout)
+            visit(.offsets(
+                name: LogLayout.offsetsName(base), bytes: content?.readableBytes ?? 0, isValid: content != nil))
+        }
+        let told = Set(
+            listing.segments.map(layout.segment) + listing.sidecars.map(layout.sidecar)
+                + listing.offsets.map(layout.offsets) + [layout.state])
         for name in names.sorted() where !told.contains(layout.path(name)) {
             visit(.other(name: name, bytes: try files.open(layout.path(name), .read).size()))
         }

@@ -9,6 +9,7 @@ struct Martlet: AsyncParsableCommand {
             ServeCommand.self,
             DemoCommand.self,
             TopicCommand.self,
+            GroupCommand.self,
             ProduceCommand.self,
             ConsumeCommand.self,
             ClusterCommand.self,

@@ -84,6 +84,26 @@ import Testing
         #expect(result.configs.allSatisfy { $0.synonyms.count == 1 && $0.documentation?.isEmpty == false })
     }
 
+    @Test func `the synonyms of a value that was set name the default that it hides`() throws {
+        let world = try World.ready()
+        let client = world.client(of: world.brokers[0])
+        try client.createTopic("t", configs: ["retention.ms": "5"])
+        let request = Self.describe(2, "t", keys: ["retention.ms"]) { $0.includeSynonyms = true }
+        let synonyms = try client.call(request).results[0].configs[0].synonyms
+        #expect(synonyms.map(\.value) == ["5", "604800000"])
+        #expect(synonyms.map(\.source) == [1, 5])
+    }
+
+    @Test func `what holds for every group is told of any group`() throws {
+        let world = try World.ready()
+        let client = world.client(of: world.brokers[0])
+        let group = try #require(try client.call(Self.describe(ConfigResourceType.group, "g")).results.first)
+        #expect(group.errorCode == .none)
+        #expect(group.configs.map(\.name) == ["consumer.heartbeat.interval.ms", "consumer.session.timeout.ms"])
+        let nameless = try client.call(Self.describe(ConfigResourceType.group, ""))
+        #expect(nameless.results.first?.errorCode == .invalidRequest)
+    }
+
     @Test func `a broker describes itself, and nobody else`() throws {
         let world = try World.ready(brokers: 3)
         let client = world.client(of: world.brokers[1])
@@ -100,6 +120,7 @@ import Testing
         let world = try World.ready()
         let client = world.client(of: world.brokers[0])
         #expect(try client.call(Self.describe(2, "t")).results.first?.errorCode == .unknownTopicOrPartition)
+        #expect(try client.call(Self.describe(2, "no name")).results.first?.errorCode == .invalidTopicException)
         #expect(try client.call(Self.describe(8, "1")).results.first?.errorCode == .invalidRequest)
     }
 

@@ -137,6 +137,20 @@ import Testing
         #expect(codes == [[.invalidReplicaAssignment], [.none]])
     }
 
+    @Test func `growing onto brokers that are not there, or one topic twice, is refused`() throws {
+        let world = try World.ready()
+        let client = world.client(of: world.brokers[0])
+        try client.createTopic("t")
+        var strange = Self.grow("t", to: 2, assignments: 1)
+        for brokers in [[], [7]] as [[Int32]] {
+            strange.topics[0].assignments = [.init { $0.brokerIDs = brokers }]
+            #expect(try client.call(strange).topics.map(\.errorCode) == [.invalidReplicaAssignment])
+        }
+        var twice = Self.grow("t", to: 2)
+        twice.topics += Self.grow("t", to: 3).topics
+        #expect(try client.call(twice).topics.map(\.errorCode) == [.invalidRequest, .invalidRequest])
+    }
+
     @Test func `growing a missing topic is refused`() throws {
         let world = try World.ready()
         let client = world.client(of: world.brokers[0])

@@ -54,10 +54,7 @@ def test_timestamps_of_the_producer_are_kept(cluster, topic, client):
 @pytest.mark.feature("codec {codec}")
 @every_client
 @pytest.mark.parametrize("codec", CODECS)
-def test_batches_are_kept_in_the_codec_of_their_producer(cluster, topic, client, codec, request):
-    if codec == "lz4" and client.uses_librdkafka:
-        reason = "librdkafka uses lz4 only with a broker that offers FindCoordinator, which comes with consumer groups"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+def test_batches_are_kept_in_the_codec_of_their_producer(cluster, topic, client, codec):
     written = [Record(b"%03d " % number + b"swift " * 40, b"k%d" % number) for number in range(60)]
     client.produce(cluster.bootstrap, topic, written, codec=codec)
     assert_everyone_reads(cluster, topic, written)

@@ -64,6 +64,10 @@ extension Int16: Arbitrary {
     static func arbitrary(_ r: inout Randomizer, nullable: Bool) -> Int16 { arbitraryInteger(&r) }
 }
 
+extension UInt16: Arbitrary {
+    static func arbitrary(_ r: inout Randomizer, nullable: Bool) -> UInt16 { arbitraryInteger(&r) }
+}
+
 extension Int32: Arbitrary {
     static func arbitrary(_ r: inout Randomizer, nullable: Bool) -> Int32 { arbitraryInteger(&r) }
 }
@@ -104,6 +108,13 @@ extension Records: Arbitrary {
 extension RecordsSlice: Arbitrary {
     static func arbitrary(_ r: inout Randomizer, nullable: Bool) -> RecordsSlice {
         RecordsSlice(Records.arbitrary(&r, nullable: false).contiguous)
+    }
+}
+
+extension OpaqueBytes: Arbitrary {
+    static func arbitrary(_ r: inout Randomizer, nullable: Bool) -> OpaqueBytes {
+        let size = Int.random(in: 0..<600, using: &r.random)
+        return OpaqueBytes(ByteBuffer(repeating: UInt8.random(in: 0...255, using: &r.random), count: size))
     }
 }
 

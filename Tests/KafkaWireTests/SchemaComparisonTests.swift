@@ -16,13 +16,13 @@ struct SchemaComparisonTests {
     private func compare<Message: KafkaMessage>(_: Message.Type) throws {
         let name = "\(Message.self)".replacing("InitProducerID", with: "InitProducerId")
         let url = URL(fileURLWithPath: try #require(Self.folder)).appending(path: "\(name).json")
-        let definition = try JSONDecoder().decode(MessageDefinition.self, from: Data(contentsOf: url))
+        let definition = try JSONDecoder().decode(MessageDefinition.self, from: Data(contentsOf: url)).resolved
 
         #expect(definition.apiKey == Message.api.rawValue)
         let valid = try #require(VersionSpan(definition.validVersions))
         #expect(valid.range.contains(Message.versions.lowerBound) && valid.range.contains(Message.versions.upperBound))
         let flexible = VersionSpan(definition.flexibleVersions)
-        #expect(flexible?.range.lowerBound == Message.flexible)
+        #expect(flexible?.range.lowerBound ?? .max == Message.flexible)
 
         compare(FieldTable.of(Message.self), with: definition.fields, in: Message.versions, at: name)
     }
@@ -69,6 +69,29 @@ private struct MessageDefinition: Decodable {
     var validVersions: String
     var flexibleVersions: String
     var fields: [FieldDefinition]
+    var commonStructs: [CommonStruct]?
+
+    /// A structure that several fields have.
+    struct CommonStruct: Decodable {
+        var name: String
+        var fields: [FieldDefinition]
+    }
+
+    /// The same with every structure's fields where it is used.
+    var resolved: MessageDefinition {
+        var copy = self
+        copy.fields = resolve(fields)
+        return copy
+    }
+
+    private func resolve(_ fields: [FieldDefinition]) -> [FieldDefinition] {
+        fields.map { field in
+            var field = field
+            let common = commonStructs?.first { $0.name == field.elementType }
+            field.fields = (field.fields ?? common?.fields).map(resolve)
+            return field
+        }
+    }
 }
 
 private struct FieldDefinition: Decodable {
@@ -95,21 +118,27 @@ private struct FieldDefinition: Decodable {
         taggedVersions = try container.decodeIfPresent(String.self, forKey: .taggedVersions)
         tag = try container.decodeIfPresent(UInt32.self, forKey: .tag)
         fields = try container.decodeIfPresent([FieldDefinition].self, forKey: .fields)
-        // Numbers stand there both as numbers and as text.
+        // Numbers and truth values stand there both as such and as text.
         if let number = try? container.decodeIfPresent(Int64.self, forKey: .defaultText) {
             defaultText = String(number)
+        } else if let flag = try? container.decodeIfPresent(Bool.self, forKey: .defaultText) {
+            defaultText = String(flag)
         } else {
             defaultText = try container.decodeIfPresent(String.self, forKey: .defaultText)
         }
     }
 
-    private static let primitives: Set = ["bool", "int8", "int16", "int32", "int64", "uuid", "string", "records"]
+    private static let primitives: Set = [
+        "bool", "int8", "int16", "uint16", "int32", "int64", "uuid", "string", "records", "bytes",
+    ]
+
+    /// The type, or that of an array's elements.
+    var elementType: String { type.hasPrefix("[]") ? String(type.dropFirst(2)) : type }
 
     /// The type, with "struct" for whatever name a structure has.
     var kind: String {
-        let isArray = type.hasPrefix("[]")
-        let element = isArray ? String(type.dropFirst(2)) : type
-        return (isArray ? "[]" : "") + (Self.primitives.contains(element) ? element : "struct")
+        let array = type.hasPrefix("[]") ? "[]" : ""
+        return array + (Self.primitives.contains(elementType) ? elementType : "struct")
     }
 
     /// How Swift prints the default; nil where the definition leaves open what we decide: a nullable string without a
@@ -123,8 +152,8 @@ private struct FieldDefinition: Decodable {
             case nil: nullableVersions == nil ? "" : nil
             default: defaultText
             }
-        case "int8", "int16", "int32", "int64": integerDefault
-        case _ where type.hasPrefix("[]"): "[]"
+        case "int8", "int16", "uint16", "int32", "int64": integerDefault
+        case _ where type.hasPrefix("[]"): defaultText == "null" ? "nil" : "[]"
         default: nil
         }
     }

@@ -53,6 +53,79 @@ struct AdminTests {
         try await one.broker.stop()
     }
 
+    @Test("settings are set and removed one by one")
+    func alter() async throws {
+        let one = try await OneBroker()
+        let asked = Mutex<[IncrementalAlterConfigsRequest]>([])
+        one.broker.update {
+            $0.answer(IncrementalAlterConfigsRequest.self) { request in
+                asked.withLock { $0.append(request) }
+                return IncrementalAlterConfigsResponse {
+                    $0.results = [.init { $0.errorCode = request.validateOnly ? .none : .invalidConfig }]
+                }
+            }
+        }
+        let admin = Admin(one.client)
+        try await admin.alterConfigs(
+            ofTopic: "orders", setting: ["b": "2", "a": "1"], removing: ["c"], validateOnly: true)
+        let error = await #expect(throws: KafkaClientError.self) {
+            try await admin.alterConfigs(ofTopic: "orders", setting: ["a": "1"])
+        }
+        #expect(error?.brokerError == .invalidConfig)
+        let resource = asked.withLock { $0[0].resources[0] }
+        #expect(resource.resourceType == ConfigResourceType.topic && resource.resourceName == "orders")
+        #expect(resource.configs.map(\.name) == ["a", "b", "c"])
+        #expect(resource.configs.map(\.value) == ["1", "2", nil])
+        #expect(resource.configs.map(\.configOperation) == [0, 0, 1])
+        await admin.close()
+        try await one.broker.stop()
+    }
+
+    @Test("records are deleted at the partition's leader, wherever it has moved")
+    func deleteRecords() async throws {
+        let one = try await OneBroker(partitions: 2)
+        let other = try await ScriptedBroker.start()
+        let topic = one.topic
+        let brokers: [Int32: BrokerAddress] = [0: one.broker.address, 1: other.address]
+        one.broker.update { script in
+            script.metadata = { _ in topic.metadata(brokers) }
+            script.answer(DeleteRecordsRequest.self) { request in
+                topic.update(1) { $0.leader = 1 }
+                return Self.deleted(request, .notLeaderOrFollower)
+            }
+        }
+        other.update { script in
+            script.metadata = { _ in topic.metadata(brokers) }
+            script.answer(DeleteRecordsRequest.self) { Self.deleted($0, .none) }
+        }
+        let admin = Admin(one.client)
+        #expect(try await admin.deleteRecords(of: TopicPartition("orders", 1), before: 7) == 7)
+        #expect(other.versions(of: .deleteRecords).count == 1)
+        await #expect(throws: KafkaClientError.self) {
+            try await admin.deleteRecords(of: TopicPartition("orders", 2), before: nil)
+        }
+        await admin.close()
+        try await one.broker.stop()
+        try await other.stop()
+    }
+
+    private static func deleted(_ request: DeleteRecordsRequest, _ code: ErrorCode) -> DeleteRecordsResponse {
+        DeleteRecordsResponse {
+            $0.topics = request.topics.map { topic in
+                .init {
+                    $0.name = topic.name
+                    $0.partitions = topic.partitions.map { partition in
+                        .init {
+                            $0.partitionIndex = partition.partitionIndex
+                            $0.lowWatermark = partition.offset
+                            $0.errorCode = code
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test("a broker that is not there is an error after the operation timeout")
     func unreachable() async throws {
         let broker = try await ScriptedBroker.start()

@@ -30,6 +30,17 @@ final class ScriptedBroker: Sendable {
         var fetch: @Sendable (FetchRequest) -> Reply<FetchResponse> = { _ in .close }
         var listOffsets: @Sendable (ListOffsetsRequest) -> ListOffsetsResponse = { _ in ListOffsetsResponse() }
         var createTopics: @Sendable (CreateTopicsRequest) -> CreateTopicsResponse = { _ in CreateTopicsResponse() }
+        fileprivate var others: [ApiKey: @Sendable (RequestHeader, ByteBuffer) throws -> WireFrame] = [:]
+
+        /// What to answer to a request that has no place of its own above.
+        mutating func answer<Request: KafkaRequest>(
+            _: Request.Type, _ body: @escaping @Sendable (Request) -> Request.Response
+        ) {
+            others[Request.api] = { header, bytes in
+                let response = body(try Request(decoding: bytes, version: header.version))
+                return try WireFrame(response, version: header.version, correlationID: header.correlationID)
+            }
+        }
     }
 
     static let allVersions = Dictionary(
@@ -88,10 +99,9 @@ final class ScriptedBroker: Sendable {
     // MARK: - Answering
 
     fileprivate func answer(_ header: RequestHeader, _ body: ByteBuffer) throws -> Reply<WireFrame> {
-        let script = state.withLock { state in
-            state.received.append((header.api, header.version))
-            return state.script
-        }
+        let script = state.withLock { $0.script }
+        // Last, so that whoever waits for a request finds what it did.
+        defer { state.withLock { $0.received.append((header.api, header.version)) } }
         switch header.api {
         case .apiVersions: return .answer(try apiVersions(header, script))
         case .metadata:
@@ -116,7 +126,8 @@ final class ScriptedBroker: Sendable {
             let request = try CreateTopicsRequest(decoding: body, version: header.version)
             return .answer(try frame(script.createTopics(request), header))
         default:
-            return .close
+            guard let other = script.others[header.api] else { return .close }
+            return .answer(try other(header, body))
         }
     }
 

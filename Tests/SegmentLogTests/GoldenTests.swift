@@ -55,6 +55,11 @@ import Darwin
         #expect(read == table)
     }
 
+    @Test func anOffsetsHeader() throws {
+        let header = OffsetsFile.header(of: ByteBuffer(string: "content"), shard: ShardID(2), segment: LogIndex(1_000))
+        #expect(try Golden("offsets-header").bytes(orWrite: header) == header)
+    }
+
     @Test func aState() throws {
         let state = LogState(
             sequence: 9, hardState: HardStateRecord(term: 4, vote: 2), watermark: LogIndex(1_003),

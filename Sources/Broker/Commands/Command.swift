@@ -16,6 +16,12 @@ public enum Command: Hashable, Sendable {
     case initializeCluster(id: String)
     /// Shards other than the metadata shard: the topic was deleted, its partitions are gone.
     case forgetTopic(TopicNumber)
+    /// The partition begins at this offset from now on; what lies before it is gone.
+    case deleteRecords(PartitionKey, before: Offset)
+    case alterTopicConfigs(AlterTopicConfigsCommand)
+    /// A piece of a command that is too large for one entry.
+    case fragment(CommandFragment)
+    case group(GroupCommand)
 }
 
 /// Appends one record batch to a partition.
@@ -44,6 +50,28 @@ public struct CreateTopicCommand: Hashable, Sendable {
     public struct ConfigEntry: Hashable, Sendable {
         public var name: String
         public var value: String
+    }
+}
+
+/// Changes the configuration of a topic. The proposer checked the values: whatever a log says is applied, so that
+/// replicas of different versions agree.
+public struct AlterTopicConfigsCommand: Hashable, Sendable {
+    public var topic: TopicID
+    /// Whether keys that are not named go back to their defaults.
+    public var replacesAll: Bool
+    /// Carried out one after the other.
+    public var changes: [Change]
+
+    public struct Change: Hashable, Sendable {
+        public var name: String
+        public var operation: Operation
+        /// Empty for ``Operation/delete``.
+        public var value: String
+    }
+
+    public enum Operation: UInt8, Hashable, Sendable {
+        case set = 0
+        case delete, append, subtract
     }
 }
 

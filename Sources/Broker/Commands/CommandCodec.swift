@@ -5,6 +5,8 @@ import NIOCore
 /// Bytes in the log that are no command of this version. The log's checksums were right, so a newer Martlet wrote it.
 public enum CommandError: Error, Hashable, Sendable {
     case unknownKind(UInt8)
+    /// Something that a command of a known kind does not do in this version.
+    case unknownOperation(UInt8)
     case truncated
 }
 
@@ -20,6 +22,10 @@ public enum CommandError: Error, Hashable, Sendable {
 /// | 6 | register broker | node id 4, host string, port 4, has rack 1, rack string |
 /// | 7 | initialize cluster | id string |
 /// | 8 | forget topic | topic number 4 |
+/// | 9 | fragment | position 2, count 2, the rest of the head is a piece of another command |
+/// | 10 | group | see `GroupCommand` |
+/// | 11 | delete records | partition 8, offset 8 |
+/// | 12 | alter topic configs | topic id 16, replaces all 1, changes 2, each: operation 1, two strings |
 ///
 /// A partition is its topic's number in the high half and its own in the low one. A string is its length in UTF-8 bytes
 /// (2) and the bytes. Kinds are never reused.
@@ -27,7 +33,7 @@ extension Command {
     private enum Kind: UInt8 {
         case produce = 1
         case createTopic, deleteTopic, createPartitions, allocateProducerID, registerBroker, initializeCluster,
-            forgetTopic
+            forgetTopic, fragment, group, deleteRecords, alterTopicConfigs
     }
 
     /// Bytes of an encoded produce command: the one on the hot path.
@@ -70,6 +76,19 @@ extension Command {
         case .forgetTopic(let number):
             buffer.writeInteger(Kind.forgetTopic.rawValue)
             buffer.writeInteger(number.rawValue, endianness: .little)
+        case .deleteRecords(let partition, let offset):
+            buffer.writeMultipleIntegers(
+                Kind.deleteRecords.rawValue, partition.rawValue, offset.rawValue, endianness: .little)
+        case .alterTopicConfigs(let command):
+            buffer.writeInteger(Kind.alterTopicConfigs.rawValue)
+            command.write(to: &buffer)
+        case .fragment(let fragment):
+            buffer.writeMultipleIntegers(
+                Kind.fragment.rawValue, fragment.position, fragment.count, endianness: .little)
+            buffer.writeImmutableBuffer(fragment.bytes)
+        case .group(let command):
+            buffer.writeInteger(Kind.group.rawValue)
+            command.write(to: &buffer)
         }
         return buffer
     }
@@ -106,6 +125,16 @@ extension Command {
             return .initializeCluster(id: try reader.string())
         case .forgetTopic:
             return .forgetTopic(TopicNumber(try reader.integer()))
+        case .deleteRecords:
+            return .deleteRecords(
+                PartitionKey(rawValue: try reader.integer()), before: Offset(try reader.integer()))
+        case .alterTopicConfigs:
+            return .alterTopicConfigs(try AlterTopicConfigsCommand(&reader))
+        case .fragment:
+            return .fragment(
+                CommandFragment(position: try reader.integer(), count: try reader.integer(), bytes: reader.rest()))
+        case .group:
+            return .group(try GroupCommand(&reader))
         }
     }
 }
@@ -143,15 +172,41 @@ extension CreateTopicCommand {
     }
 }
 
+extension AlterTopicConfigsCommand {
+    fileprivate func write(to buffer: inout ByteBuffer) {
+        buffer.writeTopicID(topic)
+        buffer.writeMultipleIntegers(UInt8(replacesAll ? 1 : 0), UInt16(changes.count), endianness: .little)
+        for change in changes {
+            buffer.writeInteger(change.operation.rawValue)
+            buffer.writeShortString(change.name)
+            buffer.writeShortString(change.value)
+        }
+    }
+
+    fileprivate init(_ reader: inout HeadReader) throws(CommandError) {
+        topic = try reader.topicID()
+        let replaces: UInt8 = try reader.integer()
+        replacesAll = replaces != 0
+        let count: UInt16 = try reader.integer()
+        changes = []
+        for _ in 0..<count {
+            let rawOperation: UInt8 = try reader.integer()
+            guard let operation = Operation(rawValue: rawOperation) else { throw .unknownOperation(rawOperation) }
+            changes.append(Change(name: try reader.string(), operation: operation, value: try reader.string()))
+        }
+    }
+}
+
 extension ByteBuffer {
-    fileprivate mutating func writeShortString(_ string: String) {
+    /// A string of at most 65,535 bytes behind its length of 2.
+    mutating func writeShortString(_ string: String) {
         let length = string.utf8.count
         invariant(length <= UInt16.max, "a string in a command is at most 65,535 bytes, this one has \(length)")
         writeInteger(UInt16(length), endianness: .little)
         writeString(string)
     }
 
-    fileprivate mutating func writeTopicID(_ id: TopicID) {
+    mutating func writeTopicID(_ id: TopicID) {
         writeMultipleIntegers(id.high, id.low, endianness: .little)
     }
 }
@@ -176,6 +231,20 @@ struct HeadReader {
         let slice = UnsafeRawBufferPointer(rebasing: bytes[position..<position + Int(length)])
         position += Int(length)
         return String(decoding: slice, as: UTF8.self)
+    }
+
+    /// Bytes behind their length of 4.
+    mutating func longBytes() throws(CommandError) -> ByteBuffer {
+        let length: UInt32 = try integer()
+        guard bytes.count - position >= Int(length) else { throw .truncated }
+        defer { position += Int(length) }
+        return ByteBuffer(bytes: bytes[position..<position + Int(length)])
+    }
+
+    /// All that is left.
+    mutating func rest() -> ByteBuffer {
+        defer { position = bytes.count }
+        return ByteBuffer(bytes: bytes[position...])
     }
 
     mutating func topicID() throws(CommandError) -> TopicID {

@@ -4,11 +4,13 @@ import NIOCore
 import SegmentLog
 
 /// Finds a partition's batches in the shard's blocks. Batches are returned as slices of the blocks, never copied.
+///
+/// Owner: one request, which keeps it while something that is missing comes from disk.
 struct BatchReader {
     enum Outcome {
         case batches(Records)
-        /// The block with this index is not in memory, and nothing could be returned without it.
-        case needsBlock(LogIndex)
+        /// Nothing could be returned without something that is not in memory.
+        case needs(Missing)
         case damaged(BlockError)
     }
 
@@ -35,35 +37,51 @@ struct BatchReader {
     let shard: Shard
     let state: PartitionState
     let key: PartitionKey
+    var lookup: OffsetLookup
+
+    init(shard: Shard, state: PartitionState, key: PartitionKey) {
+        self.shard = shard
+        self.state = state
+        self.key = key
+        lookup = OffsetLookup(key, state.index, nextOffset: state.nextOffset, table: shard.offsets)
+    }
 
     /// Whole batches, the first of which contains `offset`.
     ///
     /// - Parameters:
     ///   - bytesMax: what to stay within.
     ///   - mustReturnOne: whether the first batch is returned even if it is larger.
-    func read(from offset: Offset, bytesMax: Int, mustReturnOne: Bool) -> Outcome {
+    mutating func read(from offset: Offset, bytesMax: Int, mustReturnOne: Bool) -> Outcome {
         var records = Records()
-        guard let first = state.index.position(of: offset) else { return .batches(records) }
-        for run in state.index.runs[first...] {
+        var next = offset
+        while true {
+            let stretch: OffsetLookup.Stretch
+            switch lookup.stretch(from: next) {
+            case .found(let found): stretch = found
+            case .none: return .batches(records)
+            case .needs(let missing): return records.isEmpty ? .needs(missing) : .batches(records)
+            }
             do {
-                let walk = try walk(run) { batch in
-                    guard batch.endOffset > offset else { return true }
-                    let size = records.byteCount + batch.bytes.readableBytes
-                    guard size <= bytesMax || (records.isEmpty && mustReturnOne) else { return false }
-                    records.append(
-                        batch: batch.bytes, baseOffset: batch.baseOffset.rawValue, leaderEpoch: batch.leaderEpoch)
-                    return true
-                }
-                switch walk {
-                case .finished: continue
-                case .stopped: return .batches(records)
-                case .needsBlock(let index): return records.isEmpty ? .needsBlock(index) : .batches(records)
+                for run in stretch.runs {
+                    let walk = try walk(run) { batch in
+                        guard batch.endOffset > offset else { return true }
+                        let size = records.byteCount + batch.bytes.readableBytes
+                        guard size <= bytesMax || (records.isEmpty && mustReturnOne) else { return false }
+                        records.append(
+                            batch: batch.bytes, baseOffset: batch.baseOffset.rawValue, leaderEpoch: batch.leaderEpoch)
+                        return true
+                    }
+                    switch walk {
+                    case .finished: continue
+                    case .stopped: return .batches(records)
+                    case .needsBlock(let index): return records.isEmpty ? .needs(.block(index)) : .batches(records)
+                    }
                 }
             } catch {
                 return .damaged(error)
             }
+            next = stretch.endOffset
         }
-        return .batches(records)
     }
 
     /// Calls back with each batch of the run, in order, until told to stop.

@@ -17,6 +17,8 @@ final class FetchTask {
     /// The partition being read, as positions in the request.
     private var topicPosition = 0
     private var partitionPosition = 0
+    /// Reads that partition; nil until it has begun.
+    private var reader: BatchReader?
     private var bytesLeft: Int
     private var mustAnswer = false
     private var isReading = false
@@ -73,7 +75,7 @@ final class FetchTask {
         finishOrWait()
     }
 
-    /// The answer for one partition; nil when a block must be loaded first, after which `read` is called again.
+    /// The answer for one partition; nil when something must be loaded first, after which `read` is called again.
     private func readPartition(
         _ topic: FetchRequest.Topic, _ requested: FetchRequest.Partition
     ) -> FetchResponse.Partition? {
@@ -110,15 +112,17 @@ final class FetchTask {
         waitingKeys.append(key)
         guard let state, offset < end else { return answer }
         let limit = min(max(Int(requested.partitionMaxBytes), 0), bytesLeft)
-        switch BatchReader(shard: shard, state: state, key: key).read(
-            from: offset, bytesMax: limit, mustReturnOne: isFirstData)
-        {
+        var reader = reader ?? BatchReader(shard: shard, state: state, key: key)
+        let outcome = reader.read(from: offset, bytesMax: limit, mustReturnOne: isFirstData)
+        self.reader = nil
+        switch outcome {
         case .batches(let records):
             answer.records = records
             return answer
-        case .needsBlock(let index):
+        case .needs(let missing):
+            self.reader = reader
             waitingKeys.removeLast()
-            load(index, from: shard)
+            load(missing, from: shard)
             return nil
         case .damaged(let error):
             broker.logger.error(
@@ -174,16 +178,17 @@ final class FetchTask {
         }
     }
 
-    private func load(_ index: LogIndex, from shard: Shard) {
+    private func load(_ missing: Missing, from shard: Shard) {
         context.connection?.beginColdRead()
-        shard.load(index) { [self] result in
+        shard.load(missing) { [self] result in
             context.connection?.endColdRead()
             guard context.isWanted else {
                 isAnswered = true
                 return
             }
             if case .failure(let error) = result {
-                broker.logger.error("the log cannot be read", metadata: ["index": "\(index)", "error": "\(error)"])
+                reader = nil
+                broker.logger.error("the log cannot be read", metadata: ["missing": "\(missing)", "error": "\(error)"])
                 answerUnreadable()
             }
             read()

@@ -12,7 +12,28 @@ extension Broker {
         }
         context.respond(ApiVersionsResponse { response in
             response.apis = ApiVersionTable.supported.map(Self.entry)
+            Self.addFeatures(to: &response)
         })
+    }
+
+    /// Says that groups of the new protocol are on (`group.version` 1, KIP-848). They cannot be turned off, so the
+    /// epoch of the finalized features never changes.
+    private static func addFeatures(to response: inout ApiVersionsResponse) {
+        response.supportedFeatures = [
+            ApiVersionsResponse.SupportedFeature {
+                $0.name = "group.version"
+                $0.minVersion = 1
+                $0.maxVersion = 1
+            }
+        ]
+        response.finalizedFeaturesEpoch = 0
+        response.finalizedFeatures = [
+            ApiVersionsResponse.FinalizedFeature {
+                $0.name = "group.version"
+                $0.minVersionLevel = 1
+                $0.maxVersionLevel = 1
+            }
+        ]
     }
 
     /// An ApiVersions request of a version we do not know: answered in version 0, with our range of this API alone,

@@ -60,16 +60,26 @@ extension Broker {
         case .fetch: fetch(try FetchRequest(decoding: body, version: version), context)
         case .listOffsets: listOffsets(try ListOffsetsRequest(decoding: body, version: version), context)
         case .metadata: describeMetadata(try MetadataRequest(decoding: body, version: version), context)
+        case .findCoordinator: findCoordinator(try FindCoordinatorRequest(decoding: body, version: version), context)
+        case .joinGroup: joinGroup(try JoinGroupRequest(decoding: body, version: version), context)
+        case .syncGroup: syncGroup(try SyncGroupRequest(decoding: body, version: version), context)
+        case .heartbeat: heartbeat(try HeartbeatRequest(decoding: body, version: version), context)
+        case .leaveGroup: leaveGroup(try LeaveGroupRequest(decoding: body, version: version), context)
+        case .offsetCommit: offsetCommit(try OffsetCommitRequest(decoding: body, version: version), context)
+        case .offsetFetch: offsetFetch(try OffsetFetchRequest(decoding: body, version: version), context)
+        case .offsetDelete: offsetDelete(try OffsetDeleteRequest(decoding: body, version: version), context)
+        case .describeGroups: describeGroups(try DescribeGroupsRequest(decoding: body, version: version), context)
+        case .listGroups: listGroups(try ListGroupsRequest(decoding: body, version: version), context)
+        case .consumerGroupHeartbeat:
+            consumerGroupHeartbeat(try ConsumerGroupHeartbeatRequest(decoding: body, version: version), context)
+        case .consumerGroupDescribe:
+            consumerGroupDescribe(try ConsumerGroupDescribeRequest(decoding: body, version: version), context)
+        case .deleteGroups: deleteGroups(try DeleteGroupsRequest(decoding: body, version: version), context)
         case .apiVersions: apiVersions(try ApiVersionsRequest(decoding: body, version: version), context)
-        case .createTopics: createTopics(try CreateTopicsRequest(decoding: body, version: version), context)
-        case .deleteTopics: deleteTopics(try DeleteTopicsRequest(decoding: body, version: version), context)
-        case .createPartitions: createPartitions(try CreatePartitionsRequest(decoding: body, version: version), context)
         case .initProducerID: initProducerID(try InitProducerIDRequest(decoding: body, version: version), context)
         case .offsetForLeaderEpoch:
             offsetForLeaderEpoch(try OffsetForLeaderEpochRequest(decoding: body, version: version), context)
-        case .describeConfigs: describeConfigs(try DescribeConfigsRequest(decoding: body, version: version), context)
-        case .describeCluster: describeCluster(try DescribeClusterRequest(decoding: body, version: version), context)
-        default: throw RequestError.unknownAPI(context.header.api.rawValue)
+        default: try administrate(context)
         }
     }
 

@@ -8,6 +8,8 @@ import NIOCore
 public final class ClientConnection {
     public internal(set) var responses = ResponseQueue()
     public private(set) var isOpen = true
+    /// Where the client is, for people: groups show it with their members.
+    public var remoteHost = ""
 
     /// Fetches of this connection that wait for the disk. While there is one the network takes no further request: what
     /// was read from disk is held by its answer alone, and many such answers at once would have no bound.

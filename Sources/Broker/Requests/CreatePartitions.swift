@@ -16,7 +16,12 @@ extension Broker {
         let gathering = Gathering<CreatePartitionsResponse.Topic>(count: request.topics.count) { topics in
             context.respond(CreatePartitionsResponse { $0.topics = topics })
         }
+        let named = Dictionary(grouping: request.topics, by: \.name)
         for (position, topic) in request.topics.enumerated() {
+            guard named[topic.name]?.count == 1 else {
+                gathering.set(position, Self.result(topic.name, .invalidRequest, "the request names this topic twice"))
+                continue
+            }
             grow(topic, validateOnly: request.validateOnly) { gathering.set(position, $0) }
         }
     }
@@ -36,6 +41,11 @@ extension Broker {
             guard assignments.count == Int(topic.count - known.partitionCount) else {
                 return completion(
                     Self.result(topic.name, .invalidReplicaAssignment, "one assignment for each new partition"))
+            }
+            let brokers = Set(configuration.voters.map(\.rawValue))
+            guard assignments.allSatisfy({ !$0.brokerIDs.isEmpty && brokers.isSuperset(of: $0.brokerIDs) }) else {
+                return completion(
+                    Self.result(topic.name, .invalidReplicaAssignment, "replicas are brokers of this cluster"))
             }
         }
         guard !validateOnly else { return completion(Self.result(topic.name, .none, nil)) }

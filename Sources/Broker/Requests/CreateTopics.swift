@@ -111,7 +111,7 @@ extension Broker {
             topic.replicationFactor = command.replicationFactor
             topic.configs = TopicConfig(command.configs).described.map { entry in
                 CreateTopicsResponse.Config {
-                    $0.name = entry.key.name
+                    $0.name = entry.name
                     $0.value = entry.value
                     $0.configSource = entry.source
                 }

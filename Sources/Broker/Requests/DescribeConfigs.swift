@@ -1,90 +1,71 @@
 import Basics
 import KafkaWire
 
-/// DescribeConfigs (KIP-133, KIP-226): topic configurations with their sources, and this broker's own.
+/// DescribeConfigs (KIP-133, KIP-226): the configurations of topics with their sources, this broker's own, and what
+/// holds for every group.
 extension Broker {
-    /// Kafka's numbers for the kinds of things that have configurations.
-    private enum ResourceType {
-        static let topic: Int8 = 2
-        static let broker: Int8 = 4
-    }
-
     func describeConfigs(_ request: DescribeConfigsRequest, _ context: RequestContext) {
         context.respond(DescribeConfigsResponse { response in
-            response.results = request.resources.map { describe($0, request) }
+            response.results = request.resources.map { resource in
+                DescribeConfigsResponse.Result { result in
+                    result.resourceType = resource.resourceType
+                    result.resourceName = resource.resourceName
+                    do throws(AdminRefusal) {
+                        let keys = resource.configurationKeys.map(Set.init)
+                        result.configs = try configs(of: resource)
+                            .filter { keys?.contains($0.name) ?? true }
+                            .map { Self.entry($0, request) }
+                    } catch {
+                        result.errorCode = error.code
+                        result.errorMessage = error.message
+                    }
+                }
+            }
         })
     }
 
-    private func describe(
-        _ resource: DescribeConfigsRequest.Resource, _ request: DescribeConfigsRequest
-    ) -> DescribeConfigsResponse.Result {
-        DescribeConfigsResponse.Result { result in
-            result.resourceType = resource.resourceType
-            result.resourceName = resource.resourceName
-            let all: [DescribeConfigsResponse.Config]
-            switch resource.resourceType {
-            case ResourceType.topic:
-                guard let topic = metadata.topic(named: resource.resourceName) else {
-                    result.errorCode = .unknownTopicOrPartition
-                    result.errorMessage = "no such topic"
-                    return
-                }
-                all = topic.config.described.map { Self.entry($0, request) }
-            case ResourceType.broker:
-                guard resource.resourceName.isEmpty || resource.resourceName == "\(configuration.nodeID)" else {
-                    result.errorCode = .invalidRequest
-                    result.errorMessage =
-                        "ask broker \(resource.resourceName) itself; this is broker \(configuration.nodeID)"
-                    return
-                }
-                all = brokerConfigs
-            default:
-                result.errorCode = .invalidRequest
-                result.errorMessage = "resource type \(resource.resourceType) has no configuration here"
-                return
+    private func configs(
+        of resource: DescribeConfigsRequest.Resource
+    ) throws(AdminRefusal) -> [DescribedConfig] {
+        let name = resource.resourceName
+        switch resource.resourceType {
+        case ConfigResourceType.topic:
+            if let topic = metadata.topic(named: name) { return topic.config.described }
+            guard TopicName.isValid(name) else { throw AdminRefusal(.invalidTopicException, "no valid topic name") }
+            let code = knowsAllTopics ? ErrorCode.unknownTopicOrPartition : .leaderNotAvailable
+            throw AdminRefusal(code, "no such topic")
+        case ConfigResourceType.broker:
+            guard name.isEmpty || name == "\(configuration.nodeID)" else {
+                throw AdminRefusal(
+                    .invalidRequest, "ask broker \(name) itself; this is broker \(configuration.nodeID)")
             }
-            let keys = resource.configurationKeys.map(Set.init)
-            result.configs = all.filter { keys?.contains($0.name) ?? true }
+            return configuration.described
+        case ConfigResourceType.group:
+            guard !name.isEmpty else { throw AdminRefusal(.invalidRequest, "the group's id is missing") }
+            return configuration.groups.described
+        default:
+            throw AdminRefusal(
+                .invalidRequest, "resource type \(resource.resourceType) has no configuration here")
         }
     }
 
     private static func entry(
-        _ described: TopicConfig.Described, _ request: DescribeConfigsRequest
+        _ described: DescribedConfig, _ request: DescribeConfigsRequest
     ) -> DescribeConfigsResponse.Config {
         DescribeConfigsResponse.Config { config in
-            config.name = described.key.name
+            config.name = described.name
             config.value = described.value
+            config.readOnly = described.isReadOnly
             config.configSource = described.source
-            config.configType = described.key.kind.rawValue
-            if request.includeDocumentation { config.documentation = described.key.documentation }
+            config.configType = described.kind.rawValue
+            if request.includeDocumentation { config.documentation = described.documentation }
             guard request.includeSynonyms else { return }
-            config.synonyms = [
+            config.synonyms = described.synonyms.map { synonym in
                 DescribeConfigsResponse.Synonym {
-                    $0.name = described.key.name
-                    $0.value = described.value
-                    $0.source = described.source
+                    $0.name = described.name
+                    $0.value = synonym.value
+                    $0.source = synonym.source
                 }
-            ]
-        }
-    }
-
-    /// What tools look for in a broker's configuration, under Kafka's names.
-    private var brokerConfigs: [DescribeConfigsResponse.Config] {
-        let values: [(name: String, value: String, kind: TopicConfig.Kind)] = [
-            ("auto.create.topics.enable", "\(configuration.autoCreateTopics)", .boolean),
-            ("broker.id", "\(configuration.nodeID)", .int),
-            ("default.replication.factor", "\(configuration.voters.count)", .int),
-            ("fetch.max.bytes", "\(configuration.fetchBytesMax)", .int),
-            ("message.max.bytes", "1048588", .int),
-            ("num.partitions", "\(configuration.defaultPartitionCount)", .int),
-        ]
-        return values.map { entry in
-            DescribeConfigsResponse.Config {
-                $0.name = entry.name
-                $0.value = entry.value
-                $0.readOnly = true
-                $0.configSource = TopicConfig.Source.staticBroker
-                $0.configType = entry.kind.rawValue
             }
         }
     }

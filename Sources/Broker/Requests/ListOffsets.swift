@@ -42,6 +42,21 @@ extension Broker {
         let shard = shard(of: key)
         if let error = shard.reasonNotToServe(clientEpoch: partition.currentLeaderEpoch) { return refuse(error) }
         let state = shard.state(of: key)
+        func finish(_ result: Result<TimestampSearch.Found?, any Error>) {
+            switch result {
+            case .success(let found):
+                if let found {
+                    answer.offset = found.offset.rawValue
+                    answer.timestamp = found.timestamp
+                    answer.leaderEpoch = found.leaderEpoch
+                }
+                completion(answer)
+            case .failure(let error):
+                logger.error(
+                    "the log cannot be searched", metadata: ["partition": "\(key)", "error": "\(error)"])
+                refuse(.kafkaStorageError)
+            }
+        }
         typealias Special = ListOffsetsRequest.Timestamp
         switch partition.timestamp {
         case Special.latest:
@@ -56,67 +71,15 @@ extension Broker {
         case Special.latestTiered:
             completion(answer)
         case Special.maximum:
-            guard let state, let run = state.index.positionOfMaxTimestamp() else { return completion(answer) }
-            let greatest = state.index.runs[run].maxTimestamp
-            findRecord(at: greatest, inRun: run, of: state, key, shard, answer, completion)
+            guard let state else { return completion(answer) }
+            TimestampSearch.newest(in: BatchReader(shard: shard, state: state, key: key), completion: finish)
         case 0...:
-            guard let state, let run = state.index.position(ofTimestamp: partition.timestamp) else {
-                return completion(answer)
-            }
-            findRecord(at: partition.timestamp, inRun: run, of: state, key, shard, answer, completion)
+            guard let state else { return completion(answer) }
+            TimestampSearch.first(
+                notBefore: partition.timestamp, in: BatchReader(shard: shard, state: state, key: key),
+                completion: finish)
         default:
             refuse(.unsupportedVersion)
         }
-    }
-
-    /// The first record of the run whose timestamp is not before the one asked for.
-    private func findRecord(
-        at timestamp: Milliseconds, inRun position: Int, of state: PartitionState, _ key: PartitionKey, _ shard: Shard,
-        _ answer: ListOffsetsResponse.Partition, _ completion: @escaping (ListOffsetsResponse.Partition) -> Void
-    ) {
-        var answer = answer
-        func fail(_ error: any Error) {
-            logger.error("a block in the log cannot be read", metadata: ["partition": "\(key)", "error": "\(error)"])
-            answer.errorCode = .kafkaStorageError
-            completion(answer)
-        }
-        do {
-            let reader = BatchReader(shard: shard, state: state, key: key)
-            let walk = try reader.walk(state.index.runs[position]) { batch in
-                guard batch.command.maxTimestamp >= timestamp else { return true }
-                let found = Self.firstRecord(notBefore: timestamp, in: batch)
-                answer.offset = found.offset.rawValue
-                answer.timestamp = found.timestamp
-                answer.leaderEpoch = batch.leaderEpoch
-                return false
-            }
-            guard case .needsBlock(let index) = walk else { return completion(answer) }
-            shard.load(index) { [weak self] result in
-                if case .failure(let error) = result { return fail(error) }
-                self?.findRecord(at: timestamp, inRun: position, of: state, key, shard, answer, completion)
-            }
-        } catch {
-            fail(error)
-        }
-    }
-
-    /// Largest batch that is decompressed to look at its timestamps.
-    private static var decompressedBytesMax: Int { 16.mebibytes }
-
-    private static func firstRecord(
-        notBefore timestamp: Milliseconds, in batch: BatchReader.Located
-    ) -> (offset: Offset, timestamp: Milliseconds) {
-        if var reader = try? RecordBatchReader(RecordBatch(batch.bytes), limit: decompressedBytesMax) {
-            while let record = try? reader.next() {
-                guard record.timestamp >= timestamp else { continue }
-                // The batch's own base offset is the producer's, and may be any number; the delta is kept in the batch.
-                let delta = record.offset &- reader.header.baseOffset
-                let last = Int64(batch.command.recordCount) - 1
-                return (batch.baseOffset + Int(min(max(delta, 0), last)), record.timestamp)
-            }
-        }
-        // Its producer's codec cannot be read or the header promised more than the records hold: the batch as a whole
-        // is the best answer, and an early one, so that nothing is skipped.
-        return (batch.baseOffset, batch.command.maxTimestamp)
     }
 }

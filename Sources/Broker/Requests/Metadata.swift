@@ -79,7 +79,7 @@ extension Broker {
 
     /// The leader of the metadata shard: it carries out what other brokers would pass on. -1 while there is none.
     var controllerID: Int32 {
-        metadataShard.leader.flatMap { metadata.brokers[$0] }?.id.rawValue ?? -1
+        reachableLeader(of: metadataShard)?.rawValue ?? -1
     }
 
     private func describe(_ wanted: MetadataRequest.Topic, justCreated: Set<String>) -> MetadataResponse.Topic {
@@ -101,14 +101,12 @@ extension Broker {
     }
 
     private func describe(_ topic: Topic) -> MetadataResponse.Topic {
-        let replicas = configuration.voters.map(\.rawValue).sorted()
         return MetadataResponse.Topic { answer in
             answer.name = topic.name
             answer.topicID = topic.id
             answer.partitions = (0..<topic.partitionCount).map { index in
                 let shard = shard(of: PartitionKey(topic.number, index))
-                // A leader whose address is not known yet cannot be named: clients could not connect.
-                let leader = shard.leader.flatMap { metadata.brokers[$0] }?.id
+                let replicas = replicas(of: shard), leader = reachableLeader(of: shard)
                 return MetadataResponse.Partition {
                     $0.errorCode = leader == nil ? .leaderNotAvailable : .none
                     $0.partitionIndex = index
@@ -119,5 +117,18 @@ extension Broker {
                 }
             }
         }
+    }
+
+    /// The brokers that have the partitions of a shard, which are all: first the one that is given the first word when
+    /// the cluster starts.
+    func replicas(of shard: Shard) -> [Int32] {
+        let voters = configuration.voters.map(\.rawValue).sorted()
+        let preferred = Int(shard.id.rawValue) % voters.count
+        return Array(voters[preferred...] + voters[..<preferred])
+    }
+
+    /// A shard's leader. One whose address is not known yet cannot be named: clients could not connect.
+    func reachableLeader(of shard: Shard) -> NodeID? {
+        shard.leader.flatMap { metadata.brokers[$0] }?.id
     }
 }

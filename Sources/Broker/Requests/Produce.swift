@@ -155,7 +155,7 @@ extension Broker {
                 finish(slot, of: pending, .success(outcome))
             case .refused(let code):
                 finish(slot, of: pending, .failure(ProduceRefusal(code: code, message: nil)))
-            case .none, .topic, .producerID:
+            case .none, .topic, .producerID, .logStart, .joinedGroup, .consumerGroup:
                 preconditionFailure("the state machine answers a produce with offsets or a refusal")
             }
         case .failure(.notLeader), .failure(.leadershipLost):

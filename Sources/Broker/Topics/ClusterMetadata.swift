@@ -17,6 +17,8 @@ public struct Topic: Hashable, Sendable {
 public struct ClusterMetadata {
     public private(set) var clusterID: String?
     public private(set) var topics: [String: Topic] = [:]
+    /// Counts the changes of the topics: equal on brokers that have applied the same of them.
+    public private(set) var topicsRevision: UInt64 = 0
     public private(set) var topicNames: [TopicID: String] = [:]
     private var numbers: [TopicNumber: String] = [:]
     public private(set) var brokers: [NodeID: BrokerRegistration] = [:]
@@ -44,6 +46,7 @@ public struct ClusterMetadata {
             replicationFactor: command.replicationFactor, config: TopicConfig(command.configs))
         topicNames[command.id] = command.name
         numbers[number] = command.name
+        topicsRevision += 1
         return .topic(number)
     }
 
@@ -62,6 +65,7 @@ public struct ClusterMetadata {
         guard let name = topicNames.removeValue(forKey: id), let topic = topics.removeValue(forKey: name)
         else { return .refused(.unknownTopicID) }
         numbers[topic.number] = nil
+        topicsRevision += 1
         return .topic(topic.number)
     }
 
@@ -69,6 +73,16 @@ public struct ClusterMetadata {
         guard let name = topicNames[id], var topic = topics[name] else { return .refused(.unknownTopicOrPartition) }
         guard count > topic.partitionCount else { return .refused(.invalidPartitions) }
         topic.partitionCount = count
+        topics[name] = topic
+        topicsRevision += 1
+        return .topic(topic.number)
+    }
+
+    mutating func alter(_ command: AlterTopicConfigsCommand) -> CommandResult {
+        guard let name = topicNames[command.topic], var topic = topics[name] else {
+            return .refused(.unknownTopicOrPartition)
+        }
+        topic.config = topic.config.altered(by: command.changes, replacingAll: command.replacesAll)
         topics[name] = topic
         return .topic(topic.number)
     }

@@ -9,5 +9,9 @@ public enum CommandResult: Hashable, Sendable {
     case appended(baseOffset: Offset, logStart: Offset)
     case topic(TopicNumber)
     case producerID(Int64)
+    /// Where the partition begins now.
+    case logStart(Offset)
+    case joinedGroup(ClassicJoinOutcome)
+    case consumerGroup(Result<ConsumerGroupAnswer?, ConsumerGroupRefusal>)
     case refused(ErrorCode)
 }

@@ -20,12 +20,19 @@ final class PartitionState {
     private(set) var nextOffset: Offset = .zero
     private(set) var epochStarts: [EpochStart] = []
     private(set) var index = OffsetIndex()
+    /// Bytes of the batches from the log start on, as their producers sent them. After records were deleted an
+    /// estimate, which takes all records for equally large.
+    private(set) var bytes = 0
     private(set) var producers: [Int64: ProducerState] = [:]
 
     /// Applies a batch: assigns its offsets or says why not.
     ///
-    /// - Parameter position: the bytes of all entries of the shard before this one.
-    func apply(_ command: ProduceCommand, at index: LogIndex, position: Int, term: Term) -> CommandResult {
+    /// - Parameters:
+    ///   - position: the bytes of all entries of the shard before this one.
+    ///   - bytes: those of the batch.
+    func apply(
+        _ command: ProduceCommand, at index: LogIndex, position: Int, bytes: Int, term: Term
+    ) -> CommandResult {
         if command.producerID >= 0 {
             switch verdict(on: command) {
             case .append: break
@@ -48,8 +55,32 @@ final class PartitionState {
         let epoch = Int32(truncatingIfNeeded: term.rawValue)
         if epochStarts.last?.epoch != epoch { epochStarts.append(EpochStart(epoch: epoch, startOffset: baseOffset)) }
         self.index.append(offset: baseOffset, index: index, position: position, timestamp: command.maxTimestamp)
+        self.bytes += bytes
         if command.producerID >= 0 { remember(command, baseOffset) }
         return .appended(baseOffset: baseOffset, logStart: logStart)
+    }
+
+    /// Moves what is known of the segment that was sealed to its table.
+    func seal(into table: inout OffsetTable, key: PartitionKey) {
+        index.seal(into: &table, key: key, endOffset: nextOffset)
+    }
+
+    /// Moves the beginning up to `offset`. What producers sent stays known: a batch repeated late is still a duplicate.
+    func deleteRecords(before offset: Offset) -> CommandResult {
+        guard offset <= nextOffset else { return .refused(.offsetOutOfRange) }
+        guard offset > logStart else { return .logStart(logStart) }
+        bytes = Self.share(of: bytes, remaining: nextOffset - offset, total: nextOffset - logStart)
+        logStart = offset
+        if let first = epochStarts.lastIndex(where: { $0.startOffset <= offset }) {
+            epochStarts.removeFirst(first)
+            epochStarts[0].startOffset = offset
+        }
+        return .logStart(offset)
+    }
+
+    private static func share(of bytes: Int, remaining: Int, total: Int) -> Int {
+        let product = UInt64(bytes).multipliedFullWidth(by: UInt64(remaining))
+        return Int(UInt64(total).dividingFullWidth(product).quotient)
     }
 
     /// A producer that nobody remembers begins at sequence 0. Taking any other batch for its first would let a later

@@ -45,7 +45,7 @@ public struct TopicConfig: Hashable, Sendable {
                 let limits = range ?? (kind == .int ? Int64(Int32.min)...Int64(Int32.max) : Int64.min...Int64.max)
                 return Int64(value).map(limits.contains) ?? false
             case .double: return Double(value).map { (0...1).contains($0) } ?? false
-            case .list: return value.split(separator: ",").allSatisfy { choices.contains(String($0)) }
+            case .list: return !value.isEmpty && TopicConfig.elements(of: value).allSatisfy(choices.contains)
             case .string: return choices.contains(value)
             }
         }
@@ -83,7 +83,7 @@ public struct TopicConfig: Hashable, Sendable {
         Key("unclean.leader.election.enable", .boolean, "false", choices: ["false"], "Never: it would lose records."),
     ]
 
-    private static let keysByName = Dictionary(uniqueKeysWithValues: keys.map { ($0.name, $0) })
+    static let keysByName = Dictionary(uniqueKeysWithValues: keys.map { ($0.name, $0) })
 
     /// The values that were set, by key.
     public private(set) var overrides: [String: String]
@@ -94,7 +94,11 @@ public struct TopicConfig: Hashable, Sendable {
     public private(set) var timestampBeforeMax: Milliseconds = .max
 
     init(_ entries: [CreateTopicCommand.ConfigEntry]) {
-        overrides = Dictionary(entries.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+        self.init(overrides: Dictionary(entries.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }))
+    }
+
+    init(overrides: [String: String]) {
+        self.overrides = overrides
         if let bytes = overrides["max.message.bytes"].flatMap({ Int($0) }) { batchBytesMax = bytes }
         usesLogAppendTime = overrides["message.timestamp.type"] == "LogAppendTime"
         if let span = overrides["message.timestamp.after.max.ms"].flatMap({ Int64($0) }) { timestampAfterMax = span }
@@ -114,29 +118,5 @@ public struct TopicConfig: Hashable, Sendable {
         guard !key.accepts(value) else { return nil }
         let allowed = key.choices.isEmpty ? "" : "; use one of \(key.choices.joined(separator: ", "))"
         return "Invalid value \(value) for configuration \(name)\(allowed)"
-    }
-
-    /// Kafka's numbers for where a value comes from.
-    enum Source {
-        static let dynamicTopic: Int8 = 1
-        static let staticBroker: Int8 = 4
-        static let defaultValue: Int8 = 5
-    }
-
-    /// One key with its value in force.
-    struct Described {
-        let key: Key
-        let value: String
-        let source: Int8
-    }
-
-    /// Every key, by name, with its value and where that comes from.
-    var described: [Described] {
-        Self.keys.map { key in
-            let override = overrides[key.name]
-            return Described(
-                key: key, value: override ?? key.defaultValue,
-                source: override == nil ? Source.defaultValue : Source.dynamicTopic)
-        }
     }
 }

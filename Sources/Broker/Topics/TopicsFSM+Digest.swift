@@ -6,14 +6,21 @@ extension TopicsFSM {
     var digest: UInt64 {
         var digest = Digest()
         for topic in metadata.sortedTopics {
-            digest.mix(topic.name.utf8.reduce(UInt64(topic.number.rawValue)) { $0 &* 31 &+ UInt64($1) })
+            digest.mix(UInt64(topic.number.rawValue))
+            digest.mix(topic.name)
             digest.mix(UInt64(topic.partitionCount))
+            for (name, value) in topic.config.overrides.sorted(by: { $0.key < $1.key }) {
+                digest.mix(name)
+                digest.mix(value)
+            }
         }
         for broker in metadata.sortedBrokers { digest.mix(UInt64(broker.id.rawValue)) }
         for (key, state) in partitions.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             digest.mix(key.rawValue)
             state.mix(into: &digest)
         }
+        groups.mix(into: &digest)
+        assembly.mix(into: &digest)
         return digest.value
     }
 }
@@ -22,9 +29,15 @@ extension PartitionState {
     fileprivate func mix(into digest: inout Digest) {
         digest.mix(logStart.rawValue)
         digest.mix(nextOffset.rawValue)
+        digest.mix(Int64(bytes))
         for start in epochStarts {
             digest.mix(Int64(start.epoch))
             digest.mix(start.startOffset.rawValue)
+        }
+        for link in index.sealed.links {
+            digest.mix(link.segment.rawValue)
+            digest.mix(link.firstOffset.rawValue)
+            digest.mix(link.maxTimestamp)
         }
         for run in index.runs {
             digest.mix(run.firstOffset.rawValue)
@@ -46,9 +59,10 @@ extension PartitionState {
 }
 
 /// FNV-1a over 64-bit words.
-private struct Digest {
+struct Digest {
     private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
     mutating func mix(_ word: UInt64) { value = (value ^ word) &* 0x0000_0100_0000_01B3 }
     mutating func mix(_ word: Int64) { mix(UInt64(bitPattern: word)) }
+    mutating func mix(_ text: String) { mix(text.utf8.reduce(UInt64(text.utf8.count)) { $0 &* 31 &+ UInt64($1) }) }
 }

@@ -48,6 +48,14 @@ extension FieldCoder {
         try field(&value, entry, default: `default`)
     }
 
+    public mutating func uint16(
+        _ value: inout UInt16, _ name: StaticString, _ versions: Versions,
+        tag: UInt32 = 0, tagged: Versions = .none, default: UInt16 = 0
+    ) throws(WireError) {
+        let entry = Field(name: name, versions: versions, nullable: .none, tagged: tagged, tag: tag)
+        try field(&value, entry, default: `default`)
+    }
+
     public mutating func int32(
         _ value: inout Int32, _ name: StaticString, _ versions: Versions,
         tag: UInt32 = 0, tagged: Versions = .none, default: Int32 = 0
@@ -98,10 +106,11 @@ extension FieldCoder {
     }
 
     public mutating func array<Element: WireValue>(
-        _ value: inout [Element]?, _ name: StaticString, _ versions: Versions, nullable: Versions
+        _ value: inout [Element]?, _ name: StaticString, _ versions: Versions, nullable: Versions,
+        default: [Element]? = []
     ) throws(WireError) {
         let entry = Field(name: name, versions: versions, nullable: nullable, tagged: .none, tag: 0)
-        try field(&value, entry, default: [])
+        try field(&value, entry, default: `default`)
     }
 
     public mutating func structure<Struct: KafkaStruct>(
@@ -110,6 +119,24 @@ extension FieldCoder {
     ) throws(WireError) {
         let entry = Field(name: name, versions: versions, nullable: .none, tagged: tagged, tag: tag)
         try field(&value, entry, default: Struct())
+    }
+
+    /// A structure that may be null, behind a byte that says whether it is.
+    public mutating func structure<Struct: KafkaStruct>(
+        _ value: inout Struct?, _ name: StaticString, _ versions: Versions, nullable: Versions
+    ) throws(WireError) {
+        let entry = Field(name: name, versions: versions, nullable: nullable, tagged: .none, tag: 0)
+        try field(&value, entry, default: nil)
+    }
+
+    /// Bytes that mean nothing to the protocol: a slice of the frame they came in, not a copy.
+    public mutating func bytes(
+        _ value: inout ByteBuffer, _ name: StaticString, _ versions: Versions
+    ) throws(WireError) {
+        let entry = Field(name: name, versions: versions, nullable: .none, tagged: .none, tag: 0)
+        var slice = OpaqueBytes(value)
+        try field(&slice, entry, default: OpaqueBytes(ByteBuffer()))
+        value = slice.bytes
     }
 
     /// Record batches of a peer: one slice of the frame they came in, not a copy.

@@ -1,6 +1,6 @@
 /// The type of a field as Kafka's message definitions name it.
 public indirect enum WireType: Hashable, Sendable {
-    case bool, int8, int16, int32, int64, uuid, string, records
+    case bool, int8, int16, uint16, int32, int64, uuid, string, records, bytes
     case array(WireType)
     case structure(FieldTable)
 }

@@ -1,5 +1,5 @@
 /// A structure of the protocol, described by one table of its fields.
-public protocol KafkaStruct: WireValue {
+public protocol KafkaStruct: NullableWireValue {
     /// Every field at its default.
     init()
 
@@ -22,7 +22,18 @@ extension KafkaStruct {
         try decoder.taggedFields(of: &self)
     }
 
+    /// A field that may be null has a byte before its structure: 1 where there is one, -1 for null.
+    public static func decodeOptional(from decoder: inout WireDecoder) throws(WireError) -> Self? {
+        guard try decoder.integer(as: Int8.self) >= 0 else { return nil }
+        return try Self(from: &decoder, nullable: false)
+    }
+
+    public static func encodeNull(to encoder: inout WireEncoder) {
+        encoder.write(-1 as Int8)
+    }
+
     public func encode(to encoder: inout WireEncoder, nullable: Bool) throws(WireError) {
+        if nullable { encoder.write(1 as Int8) }
         var copy = self
         try encoder.structure(&copy)
     }

@@ -80,6 +80,18 @@ extension Int16: WireValue {
     }
 }
 
+extension UInt16: WireValue {
+    public static var wireType: WireType { .uint16 }
+
+    public init(from decoder: inout WireDecoder, nullable: Bool) throws(WireError) {
+        self = try decoder.integer()
+    }
+
+    public func encode(to encoder: inout WireEncoder, nullable: Bool) {
+        encoder.write(self)
+    }
+}
+
 extension Int32: WireValue {
     public static var wireType: WireType { .int32 }
 
@@ -193,6 +205,36 @@ struct RecordsSlice: NullableWireValue {
     static func decodeOptional(from decoder: inout WireDecoder) throws(WireError) -> RecordsSlice? {
         guard let length = try decoder.length() else { return nil }
         return RecordsSlice(try decoder.slice(length: length))
+    }
+
+    func encode(to encoder: inout WireEncoder, nullable: Bool) throws(WireError) {
+        guard bytes.readableBytes <= Int(Int32.max) else { throw .invalidLength }
+        encoder.writeLength(bytes.readableBytes)
+        encoder.writeOrAttach(bytes)
+    }
+
+    static func encodeNull(to encoder: inout WireEncoder) {
+        encoder.writeLength(nil)
+    }
+}
+
+/// The protocol's `bytes`, as a slice.
+struct OpaqueBytes: NullableWireValue {
+    var bytes: ByteBuffer
+
+    static var wireType: WireType { .bytes }
+
+    init(_ bytes: ByteBuffer) {
+        self.bytes = bytes
+    }
+
+    init(from decoder: inout WireDecoder, nullable: Bool) throws(WireError) {
+        self = try OpaqueBytes.decodeRequired(from: &decoder)
+    }
+
+    static func decodeOptional(from decoder: inout WireDecoder) throws(WireError) -> OpaqueBytes? {
+        guard let length = try decoder.length() else { return nil }
+        return OpaqueBytes(try decoder.slice(length: length))
     }
 
     func encode(to encoder: inout WireEncoder, nullable: Bool) throws(WireError) {

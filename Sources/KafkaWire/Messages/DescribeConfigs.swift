@@ -7,7 +7,7 @@ public struct DescribeConfigsRequest: KafkaRequest {
     public static let flexible: Int16 = 4
 
     public struct Resource: KafkaStruct {
-        /// 2 for a topic, 4 for a broker.
+        /// See ``ConfigResourceType``.
         public var resourceType: Int8 = 0
         public var resourceName = ""
         /// Null means all keys.

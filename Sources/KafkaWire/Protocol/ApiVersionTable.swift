@@ -37,25 +37,41 @@ public enum ApiVersionTable {
         ApiSupport(FetchRequest.self, advertised: 4...17),
         ApiSupport(ListOffsetsRequest.self, advertised: 1...10),
         ApiSupport(MetadataRequest.self, advertised: 0...13),
+        ApiSupport(OffsetCommitRequest.self, advertised: 2...10),
+        ApiSupport(OffsetFetchRequest.self, advertised: 1...10),
+        ApiSupport(FindCoordinatorRequest.self, advertised: 0...6),
+        ApiSupport(JoinGroupRequest.self, advertised: 0...9),
+        ApiSupport(HeartbeatRequest.self, advertised: 0...4),
+        ApiSupport(LeaveGroupRequest.self, advertised: 0...5),
+        ApiSupport(SyncGroupRequest.self, advertised: 0...5),
+        ApiSupport(DescribeGroupsRequest.self, advertised: 0...6),
+        ApiSupport(ListGroupsRequest.self, advertised: 0...5),
         ApiSupport(ApiVersionsRequest.self, advertised: 0...4),
         ApiSupport(CreateTopicsRequest.self, advertised: 2...7),
         ApiSupport(DeleteTopicsRequest.self, advertised: 1...6),
+        ApiSupport(DeleteRecordsRequest.self, advertised: 0...2),
         ApiSupport(InitProducerIDRequest.self, advertised: 0...5),
         ApiSupport(OffsetForLeaderEpochRequest.self, advertised: 2...4),
         ApiSupport(DescribeConfigsRequest.self, advertised: 1...4),
+        ApiSupport(AlterConfigsRequest.self, advertised: 0...2),
+        ApiSupport(DescribeLogDirsRequest.self, advertised: 1...5),
         ApiSupport(CreatePartitionsRequest.self, advertised: 0...3),
+        ApiSupport(DeleteGroupsRequest.self, advertised: 0...2),
+        ApiSupport(ElectLeadersRequest.self, advertised: 0...2),
+        ApiSupport(IncrementalAlterConfigsRequest.self, advertised: 0...1),
+        ApiSupport(AlterPartitionReassignmentsRequest.self, advertised: 0...1),
+        ApiSupport(ListPartitionReassignmentsRequest.self, advertised: 0...0),
+        ApiSupport(OffsetDeleteRequest.self, advertised: 0...0),
+        ApiSupport(DescribeQuorumRequest.self, advertised: 0...2),
         ApiSupport(DescribeClusterRequest.self, advertised: 0...2),
-    ]
-
-    /// APIs that are answered if asked, but not offered.
-    static let unadvertised: [ApiSupport] = [
-        ApiSupport(FindCoordinatorRequest.self, advertised: 0...6)
+        ApiSupport(ConsumerGroupHeartbeatRequest.self, advertised: 0...1),
+        ApiSupport(ConsumerGroupDescribeRequest.self, advertised: 0...1),
+        ApiSupport(DescribeTopicPartitionsRequest.self, advertised: 0...0),
     ]
 
     private static let byKey: [ApiSupport?] = {
-        let known = supported + unadvertised
-        var table = [ApiSupport?](repeating: nil, count: 1 + Int(known.map(\.api.rawValue).max() ?? 0))
-        for support in known { table[Int(support.api.rawValue)] = support }
+        var table = [ApiSupport?](repeating: nil, count: 1 + Int(supported.map(\.api.rawValue).max() ?? 0))
+        for support in supported { table[Int(support.api.rawValue)] = support }
         return table
     }()
 

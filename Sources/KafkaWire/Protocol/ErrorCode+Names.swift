@@ -35,6 +35,7 @@ extension ErrorCode: CustomStringConvertible {
         .unknownMemberID: "UNKNOWN_MEMBER_ID",
         .invalidSessionTimeout: "INVALID_SESSION_TIMEOUT",
         .rebalanceInProgress: "REBALANCE_IN_PROGRESS",
+        .invalidCommitOffsetSize: "INVALID_COMMIT_OFFSET_SIZE",
         .topicAuthorizationFailed: "TOPIC_AUTHORIZATION_FAILED",
         .groupAuthorizationFailed: "GROUP_AUTHORIZATION_FAILED",
         .clusterAuthorizationFailed: "CLUSTER_AUTHORIZATION_FAILED",

@@ -35,6 +35,7 @@ extension ErrorCode {
     public static let unknownMemberID = ErrorCode(rawValue: 25)
     public static let invalidSessionTimeout = ErrorCode(rawValue: 26)
     public static let rebalanceInProgress = ErrorCode(rawValue: 27)
+    public static let invalidCommitOffsetSize = ErrorCode(rawValue: 28)
     public static let topicAuthorizationFailed = ErrorCode(rawValue: 29)
     public static let groupAuthorizationFailed = ErrorCode(rawValue: 30)
     public static let clusterAuthorizationFailed = ErrorCode(rawValue: 31)

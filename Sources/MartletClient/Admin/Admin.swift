@@ -1,11 +1,11 @@
 import KafkaWire
 import NIOCore
 
-/// Manages topics and tells about the cluster.
+/// Manages topics and groups, and tells about the cluster.
 ///
 /// Operations are tried again, within the operation timeout, after errors that pass by themselves.
 public final class Admin: Sendable {
-    private let cluster: Cluster
+    let cluster: Cluster
 
     public init(_ client: KafkaClientConfiguration) {
         cluster = Cluster(client)
@@ -110,7 +110,7 @@ public final class Admin: Sendable {
             partitions: partitions.sorted { $0.index < $1.index })
     }
 
-    // MARK: - Offsets, configuration, cluster
+    // MARK: - Offsets, cluster
 
     /// - Returns: the offset in each partition; nil where no record is so young.
     public func offsets(
@@ -123,34 +123,6 @@ public final class Admin: Sendable {
         }
         let found = try await cluster.offsets(of: partitions, at: spec.wireTimestamp)
         return found.mapValues { $0 >= 0 ? $0 : nil }
-    }
-
-    /// The settings of a topic or broker, by name.
-    public func configs(of resource: ConfigResource) async throws(KafkaClientError) -> [ConfigEntry] {
-        let (type, name, target): (Int8, String, Cluster.Target) =
-            switch resource {
-            case .topic(let topic): (2, topic, .any)
-            case .broker(let id): (4, "\(id)", .node(id))
-            }
-        if case .node = target { try await cluster.refreshMetadata() }
-        let request = DescribeConfigsRequest {
-            $0.resources = [
-                .init {
-                    $0.resourceType = type
-                    $0.resourceName = name
-                    $0.configurationKeys = nil
-                }
-            ]
-        }
-        let response = try await ask(request, "configuration of \(name)", to: target) { response in
-            (response.results.first?.errorCode, response.results.first?.errorMessage)
-        }
-        let configs = response.results.first?.configs ?? []
-        return configs.map { config in
-            ConfigEntry(
-                name: config.name, value: config.value, isDefault: config.configSource == 5,
-                isReadOnly: config.readOnly, isSensitive: config.isSensitive)
-        }.sorted { $0.name < $1.name }
     }
 
     public func describeCluster() async throws(KafkaClientError) -> ClusterDescription {
@@ -169,7 +141,7 @@ public final class Admin: Sendable {
 
     // MARK: - Asking
 
-    private var timeoutMs: Int32 {
+    var timeoutMs: Int32 {
         Int32(clamping: TimeAmount(cluster.configuration.requestTimeout).nanoseconds / 1_000_000)
     }
 
@@ -183,32 +155,45 @@ public final class Admin: Sendable {
 
     /// Sends a request to the controller unless told otherwise, and again while its error passes by itself.
     @discardableResult
-    private func ask<Request: KafkaRequest>(
+    func ask<Request: KafkaRequest>(
         _ request: Request, _ subject: String, to target: Cluster.Target = .controller,
         error outcome: (Request.Response) -> (ErrorCode?, String?)
     ) async throws(KafkaClientError) -> Request.Response {
+        try await retry(target) { () throws(KafkaClientError) in
+            let response = try await cluster.request(request, to: target)
+            guard case (let code?, let message) = outcome(response) else {
+                throw KafkaClientError(.invalidResponse, "the \(Request.api) response says nothing of \(subject)")
+            }
+            if code == .none { return response }
+            throw Self.error(code, subject, message)
+        }
+    }
+
+    /// Does it again while its error passes by itself.
+    func retry<Value>(
+        _ target: Cluster.Target, _ body: () async throws(KafkaClientError) -> Value
+    ) async throws(KafkaClientError) -> Value {
         let deadline = NIODeadline.now() + TimeAmount(cluster.configuration.operationTimeout)
         var backoff = Backoff(cluster.configuration)
         while true {
             let failure: KafkaClientError
             do throws(KafkaClientError) {
-                if target == .controller { try await cluster.refreshMetadata() }
-                let response = try await cluster.request(request, to: target)
-                guard case (let code?, let message) = outcome(response) else {
-                    throw KafkaClientError(.invalidResponse, "the \(Request.api) response says nothing of \(subject)")
+                switch target {
+                case .controller, .leader: try await cluster.refreshMetadata()
+                case .any, .node, .coordinator: break
                 }
-                if code == .none { return response }
-                throw Self.error(code, subject, message)
+                return try await body()
             } catch {
                 failure = error
             }
             guard failure.isRetriable, .now() < deadline else { throw failure }
+            if case .coordinator(let group) = target { await cluster.forgetCoordinator(of: group) }
             try await cluster.pause(backoff.next())
         }
     }
 
     /// An unknown topic is final here: nobody is about to create it.
-    private static func error(_ code: ErrorCode, _ subject: String, _ message: String? = nil) -> KafkaClientError {
+    static func error(_ code: ErrorCode, _ subject: String, _ message: String? = nil) -> KafkaClientError {
         guard code == .unknownTopicOrPartition || code == .unknownTopicID else {
             return .broker(code, subject, message: message)
         }

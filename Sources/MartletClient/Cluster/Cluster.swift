@@ -14,6 +14,10 @@ actor Cluster {
         case any
         case controller
         case node(Int32)
+        /// Of a partition.
+        case leader(TopicPartition)
+        /// Of a group.
+        case coordinator(String)
     }
 
     nonisolated let configuration: KafkaClientConfiguration
@@ -28,6 +32,8 @@ actor Cluster {
     /// Found by address before its node id was known.
     private var bootstrap: BrokerConnection?
     private var topics: Set<String> = []
+    /// By group.
+    var coordinators: [String: Int32] = [:]
     private var metadataAge: NIODeadline?
     private var refreshWaiters: [CheckedContinuation<Result<Void, KafkaClientError>, Never>]?
     private var isClosed = false
@@ -75,6 +81,13 @@ actor Cluster {
             return try await anyConnection()
         case .any:
             return try await anyConnection()
+        case .leader(let partition):
+            guard let leader = metadata.leader(of: partition) else {
+                throw .broker(.leaderNotAvailable, "\(partition)")
+            }
+            return try await connection(to: leader.node)
+        case .coordinator(let group):
+            return try await connection(to: coordinator(of: group))
         }
     }
 

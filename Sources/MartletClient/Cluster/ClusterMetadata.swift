@@ -34,6 +34,11 @@ struct ClusterMetadata: Sendable {
     private(set) var controller: Int32 = -1
     private(set) var topics: [String: Topic] = [:]
 
+    /// The names of the topics by their ids.
+    var namesByID: [TopicID: String] {
+        Dictionary(topics.map { ($0.value.id, $0.key) }, uniquingKeysWith: { first, _ in first })
+    }
+
     /// The leader, if there is one and its address is known.
     func leader(of partition: TopicPartition) -> Leader? {
         guard let leader = topics[partition.topic]?.leaders[partition.partition], brokers[leader.node] != nil else {

@@ -3,7 +3,7 @@ import ServiceLifecycle
 import Synchronization
 
 /// Reads records of a cluster by offset. It belongs to no group and commits nothing: where to start is up to the
-/// caller.
+/// caller. ``GroupConsumer`` shares topics with others.
 ///
 /// ```swift
 /// let consumer = try Consumer(KafkaClientConfiguration(bootstrapServers: [BrokerAddress("127.0.0.1:9092")!]))

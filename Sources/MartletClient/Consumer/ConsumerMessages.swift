@@ -20,8 +20,8 @@ public struct ConsumerMessages: AsyncSequence, Sendable {
             session: FetchSession(
                 consumer,
                 Fetcher(
-                    consumer.client, consumer.configuration, topic: topic, partitions: partitions, start: start,
-                    end: end)))
+                    consumer.client, consumer.configuration,
+                    .topic(topic, partitions: partitions, start: start, end: end))))
     }
 
     public struct AsyncIterator: AsyncIteratorProtocol {

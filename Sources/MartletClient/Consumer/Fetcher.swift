@@ -4,7 +4,8 @@ import KafkaWire
 import Logging
 import NIOCore
 
-/// Fetches for one sequence of messages, ahead of its iterator.
+/// Fetches for one sequence of messages, ahead of its iterator: the partitions of a topic, or those that a group
+/// assigns from time to time.
 ///
 /// Runs on the event loop of its connections. There is no task behind it: answers arrive by callback and lead to the
 /// next request at once, as long as what waits for the iterator is within ``ConsumerConfiguration/prefetchBytes``;
@@ -20,14 +21,13 @@ actor Fetcher {
     nonisolated let cluster: Cluster
     nonisolated var unownedExecutor: UnownedSerialExecutor { cluster.unownedExecutor }
     private let configuration: ConsumerConfiguration
-    private let topic: String
-    private let requestedPartitions: [Int32]?
-    private let start: ConsumerStart
-    private let end: ConsumerEnd
+    private let plan: Plan
 
     /// Empty until the first call of ``next()``; a partition that has reached its end leaves.
     private var positions: [TopicPartition: Position] = [:]
     private var isStarted = false
+    /// Somebody wants to be heard by the iterator before it reads on.
+    private var isInterrupted = false
     private var isFinished = false
     private var busyNodes: Set<Int32> = []
     private var ready: Deque<FetchedRecords> = []
@@ -39,23 +39,25 @@ actor Fetcher {
     private var isMetadataWrong = false
     private var backoff: Backoff
 
-    init(
-        _ client: KafkaClientConfiguration, _ configuration: ConsumerConfiguration, topic: String,
-        partitions: [Int32]?, start: ConsumerStart, end: ConsumerEnd
-    ) {
+    /// What is read, and from where to where.
+    enum Plan: Sendable {
+        /// Partitions of a topic; nil for all it has when the sequence starts.
+        case topic(String, partitions: [Int32]?, start: ConsumerStart, end: ConsumerEnd)
+        /// What ``assign(_:)`` says, without an end.
+        case assigned
+    }
+
+    init(_ client: KafkaClientConfiguration, _ configuration: ConsumerConfiguration, _ plan: Plan) {
         cluster = Cluster(client)
         self.configuration = configuration
-        self.topic = topic
-        requestedPartitions = partitions
-        self.start = start
-        self.end = end
+        self.plan = plan
         backoff = Backoff(client)
     }
 
     // MARK: - The iterator's side
 
-    /// The next records, waiting for them if need be; nil at the end, after ``finish()``, and when the task is
-    /// cancelled.
+    /// The next records, waiting for them if need be; nil at the end, after ``finish()``, when the task is cancelled,
+    /// and once for each ``interrupt()``.
     func next() async throws(KafkaClientError) -> FetchedRecords? {
         do {
             return try await nextRecords()
@@ -67,14 +69,14 @@ actor Fetcher {
 
     private func nextRecords() async throws(KafkaClientError) -> FetchedRecords? {
         if !isStarted { try await findPositions() }
-        while !isFinished && !Task.isCancelled {
+        while !isFinished && !Task.isCancelled && !takeInterruption() {
             if let records = ready.popFirst() {
                 readyBytes -= records.byteCount
                 fetch()
                 return records
             }
             if let failure { throw failure }
-            if positions.isEmpty { return nil }
+            if positions.isEmpty && !isAssigned { return nil }
             if !outOfRange.isEmpty { try await returnToRange() }
             if isMetadataWrong { try await refreshMetadata() }
             fetch()
@@ -86,7 +88,7 @@ actor Fetcher {
     private func waitForNews() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                if isFinished || Task.isCancelled {
+                if isFinished || isInterrupted || Task.isCancelled {
                     continuation.resume()
                 } else {
                     waiter = continuation
@@ -100,6 +102,45 @@ actor Fetcher {
     private func wake() {
         waiter?.resume()
         waiter = nil
+    }
+
+    /// Makes a call of ``next()`` return nil, the one that waits or else the one that comes.
+    func interrupt() {
+        isInterrupted = true
+        wake()
+    }
+
+    private func takeInterruption() -> Bool {
+        defer { isInterrupted = false }
+        return isInterrupted
+    }
+
+    // MARK: - Assignment
+
+    private var isAssigned: Bool {
+        if case .assigned = plan { return true }
+        return false
+    }
+
+    /// Reads these partitions too, from these offsets on.
+    func assign(_ offsets: [TopicPartition: Int64]) {
+        for (partition, offset) in offsets { positions[partition] = Position(next: offset, stop: .max) }
+    }
+
+    /// Where to begin in partitions of which nobody knows it.
+    func beginnings(
+        of partitions: [TopicPartition], _ start: ConsumerStart
+    ) async throws(KafkaClientError) -> [TopicPartition: Int64] {
+        for topic in Set(partitions.map(\.topic)) { _ = try await cluster.partitions(of: topic) }
+        return try await offsets(of: partitions, at: start)
+    }
+
+    /// Reads these partitions no more, and forgets what was read ahead of them.
+    func revoke(_ partitions: Set<TopicPartition>) {
+        for partition in partitions { positions[partition] = nil }
+        outOfRange.removeAll { partitions.contains($0) }
+        ready.removeAll { partitions.contains($0.partition) }
+        readyBytes = ready.reduce(0) { $0 + $1.byteCount }
     }
 
     /// Ends the sequence and closes its connections; from any thread.
@@ -116,6 +157,10 @@ actor Fetcher {
     // MARK: - Where to read
 
     private func findPositions() async throws(KafkaClientError) {
+        guard case .topic(let topic, let requestedPartitions, let start, let end) = plan else {
+            isStarted = true
+            return
+        }
         let known = try await cluster.partitions(of: topic)
         if let unknown = requestedPartitions?.first(where: { !known.contains($0) }) {
             throw KafkaClientError(
@@ -164,14 +209,17 @@ actor Fetcher {
         isMetadataWrong = false
         try await cluster.pause(backoff.next())
         do {
-            try await cluster.refreshMetadata(adding: topic)
+            // The topics are among those that the cluster was asked for already.
+            try await cluster.refreshMetadata()
         } catch {
             guard error.isRetriable else { throw error }
             isMetadataWrong = true
             return
         }
-        if let error = cluster.metadata.topics[topic]?.error, error != .none, !error.isRetriable {
-            throw .broker(error, "topic \(topic)")
+        for topic in Set(positions.keys.map(\.topic)) {
+            if let error = cluster.metadata.topics[topic]?.error, error != .none, !error.isRetriable {
+                throw .broker(error, "topic \(topic)")
+            }
         }
     }
 
@@ -258,6 +306,8 @@ actor Fetcher {
         switch response.errorCode {
         case .none:
             take(response.records.contiguous, of: partition, from: answer.offset)
+        case _ where positions[partition] == nil:
+            break
         case .offsetOutOfRange where configuration.outOfRange != .fail:
             outOfRange.append(partition)
         case let code where code.isAboutLeadership && code.isRetriable:
@@ -271,7 +321,8 @@ actor Fetcher {
     }
 
     private func take(_ bytes: ByteBuffer, of partition: TopicPartition, from offset: Int64) {
-        guard bytes.readableBytes > 0, let position = positions[partition] else { return }
+        // A partition that went and came back meanwhile may go on elsewhere.
+        guard bytes.readableBytes > 0, let position = positions[partition], position.next == offset else { return }
         do {
             guard let next = try FetchedRecords.nextOffset(after: bytes), next > offset else {
                 let message = "\(partition) has a batch at \(offset) that is larger than partitionBytes"

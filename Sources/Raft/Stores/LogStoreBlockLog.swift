@@ -169,6 +169,18 @@ public final class LogStoreBlockLog: BlockLog {
         }
     }
 
+    // All is one segment here, and that is never sealed: nobody has a reason to call these.
+
+    public func storeOffsets(
+        _ content: ByteBuffer, of segment: LogIndex, completion: @escaping (Result<Void, StorageError>) -> Void
+    ) {
+        preconditionFailure("invariant broken: a log store seals no segment")
+    }
+
+    public func loadOffsets(of segment: LogIndex, completion: @escaping (Result<ByteBuffer, StorageError>) -> Void) {
+        preconditionFailure("invariant broken: a log store seals no segment")
+    }
+
     private static func read(
         _ store: any LogStore, _ encoder: BlockEncoder, _ shard: ShardID, from: LogIndex, maxBytes: Int
     ) -> Result<[Block], StorageError> {

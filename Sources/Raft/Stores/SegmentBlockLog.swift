@@ -1,4 +1,5 @@
 import Basics
+import NIOCore
 import RaftCore
 import SegmentLog
 
@@ -58,5 +59,15 @@ public final class SegmentBlockLog: BlockLog {
         from: LogIndex, maxBytes: Int, completion: @escaping (Result<[BlockHeads], StorageError>) -> Void
     ) {
         log.readHeads(from: from, maxBytes: maxBytes, completion: completion)
+    }
+
+    public func storeOffsets(
+        _ content: ByteBuffer, of segment: LogIndex, completion: @escaping (Result<Void, StorageError>) -> Void
+    ) {
+        log.storeOffsets(content, of: segment, completion: completion)
+    }
+
+    public func loadOffsets(of segment: LogIndex, completion: @escaping (Result<ByteBuffer, StorageError>) -> Void) {
+        log.loadOffsets(of: segment, completion: completion)
     }
 }

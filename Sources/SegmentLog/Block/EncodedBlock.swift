@@ -6,12 +6,15 @@ import Synchronization
 ///
 /// It gets its place once, in its own memory: a second stamp would have to copy, so it traps.
 public final class EncodedBlock: Sendable {
+    /// What became of the attempt to compress the payload; nil if there was none.
+    public let didShrink: Bool?
     private let header: BlockHeader
     private let rawPayload: ByteBuffer?
     private let unstamped: Mutex<ByteBuffer?>
 
-    init(header: BlockHeader, bytes: ByteBuffer, rawPayload: ByteBuffer?) {
+    init(header: BlockHeader, bytes: ByteBuffer, rawPayload: ByteBuffer?, didShrink: Bool?) {
         self.header = header
+        self.didShrink = didShrink
         self.rawPayload = rawPayload
         unstamped = Mutex(bytes)
     }

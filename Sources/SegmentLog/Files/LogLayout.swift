@@ -2,12 +2,13 @@ import Basics
 
 /// The names of the files in a log's directory.
 ///
-///     00000000000000000001.log    a segment, named by the index of its first entry
-///     00000000000000000001.index  its sidecar, once it is sealed
-///     00000000000000000001.free   a reclaimed segment kept for its disk blocks
-///     prepared                    the file that will be the next segment
-///     state                       term, vote and flush watermark
-///     lock                        held while a process uses the directory
+///     00000000000000000001.log      a segment, named by the index of its first entry
+///     00000000000000000001.index    its sidecar, once it is sealed
+///     00000000000000000001.offsets  what the state machine derived from it, once it is sealed and applied
+///     00000000000000000001.free     a reclaimed segment kept for its disk blocks
+///     prepared                      the file that will be the next segment
+///     state                         term, vote and flush watermark
+///     lock                          held while a process uses the directory
 struct LogLayout: Hashable, Sendable {
     let directory: String
 
@@ -18,10 +19,12 @@ struct LogLayout: Hashable, Sendable {
     func path(_ name: String) -> String { directory + "/" + name }
     func segment(_ base: LogIndex) -> String { path(Self.segmentName(base)) }
     func sidecar(_ base: LogIndex) -> String { path(Self.name(base, ".index")) }
+    func offsets(_ base: LogIndex) -> String { path(Self.offsetsName(base)) }
     func free(_ base: LogIndex) -> String { path(Self.name(base, ".free")) }
     func temporary(_ path: String) -> String { path + ".tmp" }
 
     static func segmentName(_ base: LogIndex) -> String { name(base, ".log") }
+    static func offsetsName(_ base: LogIndex) -> String { name(base, ".offsets") }
 
     private static func name(_ base: LogIndex, _ suffix: String) -> String {
         let digits = base.description
@@ -32,6 +35,7 @@ struct LogLayout: Hashable, Sendable {
     struct Listing: Hashable, Sendable {
         var segments: [LogIndex] = []
         var sidecars: [LogIndex] = []
+        var offsets: [LogIndex] = []
         var free: [LogIndex] = []
         var temporary: [String] = []
         var hasPrepared = false
@@ -56,6 +60,7 @@ struct LogLayout: Hashable, Sendable {
             switch parts[1] {
             case "log": segments.append(LogIndex(number))
             case "index": sidecars.append(LogIndex(number))
+            case "offsets": offsets.append(LogIndex(number))
             case "free": free.append(LogIndex(number))
             default: break
             }

@@ -16,6 +16,8 @@ public struct DamagedRange: Hashable, Sendable, CustomStringConvertible {
         case missingSegment
         /// Entries that were flushed once are no longer there.
         case missingBlocks
+        /// What the state machine kept beside the segment; the next start derives it again.
+        case offsets
         /// Both copies of term and vote are gone.
         case state
     }

@@ -31,9 +31,9 @@ final class SegmentReader: Sendable {
     /// Files kept open. Enough for one catching-up consumer per segment of a few, far below any descriptor limit.
     private static let openFilesMax = 64
 
-    private let options: SegmentLogOptions
-    private let files: any FileSystem
-    private let layout: LogLayout
+    let options: SegmentLogOptions
+    let files: any FileSystem
+    let layout: LogLayout
     private let open = Mutex<Deque<(key: FileKey, file: any StorageFile)>>([])
 
     init(options: SegmentLogOptions, files: any FileSystem) {

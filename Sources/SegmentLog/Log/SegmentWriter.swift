@@ -210,6 +210,7 @@ final class SegmentWriter: @unchecked Sendable {
         for base in truncation.dropped {
             try files.unlink(layout.segment(base))
             try unlinkIfPresent(layout.sidecar(base))
+            try unlinkIfPresent(layout.offsets(base))
             try files.syncDirectory(options.directory)
         }
         active = nil
@@ -218,6 +219,7 @@ final class SegmentWriter: @unchecked Sendable {
             try file.truncate(to: truncation.position)
             try file.flush()
             try unlinkIfPresent(layout.sidecar(kept))
+            try unlinkIfPresent(layout.offsets(kept))
             active = ActiveFile(base: kept, file: file, isPublished: true)
         }
         written = truncation.last
@@ -275,6 +277,7 @@ final class SegmentWriter: @unchecked Sendable {
                 try files.unlink(layout.segment(base))
             }
             try unlinkIfPresent(layout.sidecar(base))
+            try unlinkIfPresent(layout.offsets(base))
         }
         try files.syncDirectory(options.directory)
     }

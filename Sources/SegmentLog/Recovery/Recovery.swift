@@ -63,6 +63,7 @@ struct Recovery {
         if listing.hasPrepared { try files.unlink(layout.prepared) }
         let segments = Set(listing.segments)
         for sidecar in listing.sidecars where !segments.contains(sidecar) { try files.unlink(layout.sidecar(sidecar)) }
+        for base in listing.offsets where !segments.contains(base) { try files.unlink(layout.offsets(base)) }
         recycled = Array(listing.free.prefix(options.recycleMax))
         for base in listing.free.dropFirst(options.recycleMax) { try files.unlink(layout.free(base)) }
         try files.syncDirectory(options.directory)
@@ -116,6 +117,7 @@ struct Recovery {
         if !options.readOnly, !dropped.isEmpty {
             for base in dropped { try files.unlink(layout.segment(base)) }
             for base in dropped where listing.sidecars.contains(base) { try files.unlink(layout.sidecar(base)) }
+            for base in dropped where listing.offsets.contains(base) { try files.unlink(layout.offsets(base)) }
             try files.syncDirectory(options.directory)
         }
         if first > .zero, listing.segments.first != first {

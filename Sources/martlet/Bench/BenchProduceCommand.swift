@@ -50,11 +50,12 @@ struct BenchProduceCommand: ClientCommand {
     }
 
     func execute() async throws {
-        let target = try await withAdmin(bench.client) { try await BenchTarget(bench, $0) }
         let acks = records.acks.acknowledgement.rawValue
         let pool = try BatchPool(
             records.payload, recordBytes: records.recordSize, batchBytes: batchBytes, codec: records.codec.codec,
             count: pool, seed: records.seed, timestamp: Int64(Date().timeIntervalSince1970 * 1_000))
+        let largest = pool.batches.map(\.bytes.readableBytes).max() ?? 0
+        let target = try await withAdmin(bench.client) { try await BenchTarget(bench, $0, batchBytes: largest) }
         let frames = try pool.batches.map { try ProduceFrame($0, topic: target.topic, acks: acks) }
         let budget = RecordBudget(recordCount)
         let shares = target.shares(connections: bench.connections)

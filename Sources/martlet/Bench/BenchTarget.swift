@@ -10,13 +10,20 @@ struct BenchTarget: Sendable {
     let leaders: [BrokerAddress]
     let brokerPids: [Int32]
 
+    /// What every broker's topics take without being told (Kafka's default of `max.message.bytes`).
+    private static let batchBytesDefault = 1_048_588
+
     /// Creates the topic if need be.
     ///
-    /// - Parameter partitionsMinimum: how many partitions there must be.
-    init(_ options: BenchOptions, _ admin: Admin, partitionsMinimum: Int = 1) async throws {
+    /// - Parameters:
+    ///   - partitionsMinimum: how many partitions there must be.
+    ///   - batchBytes: of the largest batch that is going to be sent; a new topic is made to take it.
+    init(_ options: BenchOptions, _ admin: Admin, partitionsMinimum: Int = 1, batchBytes: Int = 0) async throws {
         topic = options.topic
         let partitions = max(options.partitions ?? Int32(options.connections), Int32(partitionsMinimum))
-        let new = NewTopic(options.topic, partitions: partitions, replicationFactor: options.replicas)
+        let configs = batchBytes > Self.batchBytesDefault ? ["max.message.bytes": "\(batchBytes)"] : [:]
+        let new = NewTopic(
+            options.topic, partitions: partitions, replicationFactor: options.replicas, configs: configs)
         try await Self.createIfMissing(new, admin)
         let cluster = try await admin.describeCluster()
         let description = try await Self.describeWhenLed(options.topic, admin, options.client.timeout)

@@ -66,6 +66,11 @@ struct CommandFailure: Error, CustomStringConvertible {
         case ErrorCode.topicAlreadyExists: return "See it with 'martlet topic describe NAME', or choose another name."
         case ErrorCode.invalidReplicationFactor:
             return "A topic cannot have more replicas than the cluster has brokers: see 'martlet cluster status'."
+        case ErrorCode.invalidPartitions:
+            return "A topic only grows: see how many it has with 'martlet topic describe NAME'."
+        case ErrorCode.groupIDNotFound: return "See what groups there are with 'martlet group list'."
+        case ErrorCode.nonEmptyGroup, ErrorCode.unknownMemberID:
+            return "Stop its consumers first; see them with 'martlet group describe NAME'."
         case ErrorCode.messageTooLarge: return "Send smaller records, or raise the topic's max.message.bytes."
         case ErrorCode.offsetOutOfRange: return "Start within the log: --from beginning, or --from end."
         default: return nil

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import MartletClient
 import NIOCore
+import UnixSignals
 
 /// `martlet consume`.
 struct ConsumeCommand: ClientCommand {
@@ -18,6 +19,7 @@ struct ConsumeCommand: ClientCommand {
               martlet consume orders -e
               martlet consume orders --from end --json
               martlet consume orders --from @2026-11-01T00:00:00Z -n 10 --format '%p/%o %k: %v\\n'
+              martlet consume orders --group billing
             """
     )
 
@@ -33,6 +35,11 @@ struct ConsumeCommand: ClientCommand {
     @Option(name: .shortAndLong, help: "Only this partition. May be repeated.")
     var partition: [Int32] = []
 
+    @Option(
+        name: [.customShort("g"), .long],
+        help: "Read as a member of this group, going on where it stopped; --from counts for its first time.")
+    var group: String?
+
     @Flag(name: [.customShort("e"), .long], help: "Exit at the end that the topic has now.")
     var exitAtEnd = false
 
@@ -46,11 +53,21 @@ struct ConsumeCommand: ClientCommand {
 
     func validate() throws {
         if let count, count < 1 { throw ValidationError("--count must be at least 1") }
+        if group != nil {
+            guard group?.isEmpty == false else { throw ValidationError("--group must not be empty") }
+            guard !exitAtEnd, partition.isEmpty else {
+                throw ValidationError("--group reads what the group is given; leave out --exit-at-end and --partition")
+            }
+            guard from.start == .beginning || from.start == .end else {
+                throw ValidationError("with --group, --from is beginning or end")
+            }
+        }
         if json && format != nil { throw ValidationError("choose one of --json and --format") }
         _ = try RecordFormat(format ?? "")
     }
 
     func execute() async throws {
+        if let group { return try await consume(in: group) }
         var configuration = ConsumerConfiguration()
         // Who names an offset wants that one, and not another in its place.
         if case .offset = from.start { configuration.outOfRange = .fail }
@@ -59,22 +76,95 @@ struct ConsumeCommand: ClientCommand {
         let messages = consumer.messages(
             topic: topic, partitions: partition.isEmpty ? nil : partition, from: from.start,
             until: exitAtEnd ? .currentEnd : .never)
-        let format = try RecordFormat(format ?? "%v\\n")
-        var left = count ?? .max
         var iterator = messages.makeAsyncIterator()
-        while left > 0, let batch = try await iterator.nextBatch() {
-            var output = ByteBuffer()
-            for record in batch.prefix(left) {
-                if json {
-                    RecordJSON.writeLine(record, to: &output)
-                } else {
-                    format.write(record, to: &output)
-                }
-            }
-            left -= min(left, batch.count)
-            // Whoever read our output has gone, as `head` does: there is nothing left to do.
-            guard try await StandardStreams.write(output) else { return }
+        var printer = try RecordPrinter(self)
+        while let batch = try await printer.wantsMore ? iterator.nextBatch() : nil {
+            guard try await printer.print(batch) else { return }
         }
+    }
+
+    /// As a member of a group, which it leaves when it ends or is told to.
+    private func consume(in group: String) async throws {
+        var configuration = GroupConsumerConfiguration()
+        configuration.start = from.start == .end ? .end : .beginning
+        if StandardStreams.isErrorTerminal {
+            configuration.onRebalance = { event in StandardStreams.printError("\(event.text)\n") }
+        }
+        let consumer = try GroupConsumer(try client.client(), group: group, topics: [topic], configuration)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { await consumer.close() }
+            }
+            let result = await Self.result { try await print(consumer) }
+            await consumer.close()
+            tasks.cancelAll()
+            try result.get()
+        }
+    }
+
+    private static func result(of body: () async throws -> Void) async -> Result<Void, any Error> {
+        do {
+            return .success(try await body())
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func print(_ consumer: GroupConsumer) async throws {
+        var iterator = consumer.messages.makeAsyncIterator()
+        var printer = try RecordPrinter(self)
+        while let batch = try await printer.wantsMore ? iterator.nextBatch() : nil {
+            guard try await printer.print(batch) else { break }
+        }
+        // What was printed and nothing else: of the last batch perhaps only some.
+        if !printer.wantsMore { try await consumer.commit(printer.printed) }
+    }
+}
+
+/// Prints records until it has printed enough.
+struct RecordPrinter {
+    private let json: Bool
+    private let format: RecordFormat
+    private var left: Int
+    /// The offset behind the last record printed of each partition.
+    private(set) var printed: [TopicPartition: Int64] = [:]
+
+    init(_ command: ConsumeCommand) throws {
+        json = command.json
+        format = try RecordFormat(command.format ?? "%v\\n")
+        left = command.count ?? .max
+    }
+
+    var wantsMore: Bool { left > 0 }
+
+    /// - Returns: false when whoever read our output has gone, as `head` does: there is nothing left to do.
+    mutating func print(_ batch: [ConsumerRecord]) async throws -> Bool {
+        var output = ByteBuffer()
+        for record in batch.prefix(left) {
+            if json {
+                RecordJSON.writeLine(record, to: &output)
+            } else {
+                format.write(record, to: &output)
+            }
+            printed[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        }
+        left -= min(left, batch.count)
+        return try await StandardStreams.write(output)
+    }
+}
+
+extension RebalanceEvent {
+    /// For a person who watches.
+    fileprivate var text: String {
+        switch self {
+        case .assigned(let partitions): "assigned: \(Self.list(partitions))"
+        case .revoked(let partitions): "revoked: \(Self.list(partitions))"
+        case .lost(let partitions): "lost, the group went on without us: \(Self.list(partitions))"
+        }
+    }
+
+    private static func list(_ partitions: [TopicPartition]) -> String {
+        partitions.map(\.description).joined(separator: ", ")
     }
 }
 

@@ -29,6 +29,8 @@ struct LogPrinter {
             emit("end", [("position", position), ("reason", reason)], indent: 1)
         case .sidecar(let name, let blocks, let isValid):
             emit("sidecar", [("file", name), ("blocks", blocks), ("valid", isValid)])
+        case .offsets(let name, let bytes, let isValid):
+            emit("offsets", [("file", name), ("bytes", bytes), ("valid", isValid)])
         case .other(let name, let bytes):
             emit("file", [("file", name), ("bytes", bytes)])
         }
@@ -58,6 +60,12 @@ struct LogPrinter {
         case .registerBroker(let broker): "register broker \(broker.id) at \(broker.host):\(broker.port)"
         case .initializeCluster(let id): "initialize cluster \(id)"
         case .forgetTopic(let number): "forget topic \(number)"
+        case .fragment(let fragment): "fragment \(fragment.position + 1) of \(fragment.count)"
+        case .group(let command): "group \(command.groupID): \(command.action)"
+        case .deleteRecords(let partition, let offset): "delete records partition=\(partition) before=\(offset)"
+        case .alterTopicConfigs(let alteration):
+            "alter configs id=\(alteration.topic)\(alteration.replacesAll ? " replacing all" : "") "
+                + alteration.changes.map { "\($0.operation) \($0.name)=\($0.value)" }.joined(separator: ", ")
         }
     }
 

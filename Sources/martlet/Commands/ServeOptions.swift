@@ -1,5 +1,6 @@
 import ArgumentParser
 import Basics
+import Broker
 import Configuration
 import Foundation
 import Logging
@@ -48,6 +49,24 @@ struct ServeOptions: ParsableArguments, Sendable {
     @Option(help: "Partitions of a topic whose creator did not say (default: 1).")
     var defaultPartitions: Int?
 
+    @Option(help: "How long the first members of an empty group wait for others, in ms (default: 3000).")
+    var groupInitialRebalanceDelayMs: Int?
+
+    @Option(help: "Most members of a consumer group (default: 10000).")
+    var groupMaxSize: Int?
+
+    @Option(help: "How long a member of the new group protocol may be silent, in ms (default: 45000).")
+    var groupConsumerSessionTimeoutMs: Int?
+
+    @Option(help: "How often a member of the new group protocol sends heartbeats, in ms (default: 5000).")
+    var groupConsumerHeartbeatIntervalMs: Int?
+
+    @Option(help: "Most members of a consumer group of the new protocol (default: 10000).")
+    var groupConsumerMaxSize: Int?
+
+    @Option(help: "How long offsets are kept of a group without members, in minutes (default: 10080, a week).")
+    var offsetsRetentionMinutes: Int?
+
     @Option(help: "The rack that clients are told this broker is in.")
     var rack: String?
 
@@ -88,9 +107,38 @@ struct ServeOptions: ParsableArguments, Sendable {
         guard server.defaultPartitionCount >= 1 else {
             throw ValidationError("--default-partitions must be at least 1")
         }
+        server.groups = try groups(reader)
         server.rack = rack ?? reader.string(forKey: "rack")
         server.acceptDataLoss = acceptDataLoss
         return server
+    }
+
+    private func groups(_ reader: ConfigReader) throws -> GroupConfiguration {
+        var groups = GroupConfiguration()
+        func number(_ option: Int?, _ name: String, _ range: ClosedRange<Int>, default: Int) throws -> Int {
+            let value = option ?? reader.int(forKey: ConfigKey(name), default: `default`)
+            guard range.contains(value) else {
+                throw ValidationError("--\(name) is \(value); choose \(range.lowerBound) to \(range.upperBound)")
+            }
+            return value
+        }
+        groups.initialRebalanceDelay = Milliseconds(
+            try number(groupInitialRebalanceDelayMs, "group-initial-rebalance-delay-ms", 0...600_000, default: 3_000))
+        groups.sizeMax = Int32(try number(groupMaxSize, "group-max-size", 1...1_000_000, default: 10_000))
+        groups.consumerSessionTimeout = Milliseconds(
+            try number(
+                groupConsumerSessionTimeoutMs, "group-consumer-session-timeout-ms", 1_000...1_800_000,
+                default: 45_000))
+        groups.consumerHeartbeatInterval = Milliseconds(
+            try number(
+                groupConsumerHeartbeatIntervalMs, "group-consumer-heartbeat-interval-ms", 100...600_000,
+                default: 5_000))
+        groups.consumerSizeMax = Int32(
+            try number(groupConsumerMaxSize, "group-consumer-max-size", 1...1_000_000, default: 10_000))
+        let minutes = try number(
+            offsetsRetentionMinutes, "offsets-retention-minutes", 1...52_560_000, default: 10_080)
+        groups.offsetsRetention = Milliseconds(minutes) * 60_000
+        return groups
     }
 
     /// The environment's variables that begin with MARTLET_, then the file.

@@ -12,6 +12,11 @@ struct CommandLog {
     private let encoder = BlockEncoder()
     private(set) var lastIndex = LogIndex.zero
     var term = Term(1)
+    /// Index of the first entry of the segment that is written.
+    var segment = LogIndex(1)
+
+    /// Begins a new segment: the one before it is sealed with the next command.
+    mutating func roll() { segment = lastIndex.next }
 
     /// Applies one command as the next entry.
     mutating func apply(_ command: Command, payloadBytes: Int = 100, to machine: TopicsFSM) -> CommandResult {
@@ -26,9 +31,10 @@ struct CommandLog {
         let base = lastIndex.next
         lastIndex = lastIndex + entries.count
         let block = encoder.encode(entries, shard: machine.shard, compression: .off)
-            .stamp(base: base, term: term, segment: LogIndex(1))
+            .stamp(base: base, term: term, segment: segment)
         var responses: [CommandResult] = []
-        machine.apply(CommittedBlock(term: term, entries: block.entries, payload: nil), responses: &responses)
+        machine.apply(
+            CommittedBlock(term: term, segment: segment, entries: block.entries, payload: nil), responses: &responses)
         return responses
     }
 }

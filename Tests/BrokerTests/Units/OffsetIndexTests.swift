@@ -8,9 +8,9 @@ import Testing
 
     @Test func `an empty index knows no offset and no time`() {
         let index = OffsetIndex()
-        #expect(index.position(of: .zero) == nil)
-        #expect(index.position(ofTimestamp: 0) == nil)
-        #expect(index.positionOfMaxTimestamp() == nil)
+        #expect(index.runs.position(of: .zero) == nil)
+        #expect(index.maxTimestamp == nil)
+        #expect(index.sealed.newest == nil)
     }
 
     @Test func `batches close together share a run, whatever lies between them in the log`() {
@@ -46,24 +46,30 @@ import Testing
                 offset: Offset(Int64(number * 10 + 5)), index: LogIndex(UInt64(number + 1)),
                 position: number * Self.span, timestamp: 0)
         }
-        #expect(index.position(of: Offset(4)) == nil)
-        #expect(index.position(of: Offset(5)) == 0)
-        #expect(index.position(of: Offset(14)) == 0)
-        #expect(index.position(of: Offset(15)) == 1)
-        #expect(index.position(of: Offset(1_000)) == 9)
+        #expect(index.runs.position(of: Offset(4)) == nil)
+        #expect(index.runs.position(of: Offset(5)) == 0)
+        #expect(index.runs.position(of: Offset(14)) == 0)
+        #expect(index.runs.position(of: Offset(15)) == 1)
+        #expect(index.runs.position(of: Offset(1_000)) == 9)
     }
 
-    @Test func `a time is found in the first run that has it or a later one, however times jump about`() {
+    @Test func `a sealed segment's runs move to its table, and what follows begins a run of its own`() throws {
         var index = OffsetIndex()
-        for (number, timestamp) in [30, 10, 50, 20, 50].enumerated() {
-            index.append(
-                offset: Offset(Int64(number)), index: LogIndex(UInt64(number + 1)), position: number * Self.span,
-                timestamp: Milliseconds(timestamp))
-        }
-        #expect(index.position(ofTimestamp: 0) == 0)
-        #expect(index.position(ofTimestamp: 30) == 0)
-        #expect(index.position(ofTimestamp: 31) == 2)
-        #expect(index.position(ofTimestamp: 51) == nil)
-        #expect(index.positionOfMaxTimestamp() == 2)
+        let key = PartitionKey(TopicNumber(1), 2)
+        index.append(offset: Offset(0), index: LogIndex(1), position: 0, timestamp: 30)
+        index.append(offset: Offset(5), index: LogIndex(2), position: Self.span, timestamp: 10)
+        var table = OffsetTable(segment: LogIndex(1))
+        let runs = index.runs
+        index.seal(into: &table, key: key, endOffset: Offset(9))
+        #expect(index.runs.isEmpty)
+        let partition = try #require(table[key])
+        #expect(Array(table.runs[partition.runs]) == runs)
+        #expect(partition.endOffset == Offset(9))
+        #expect(partition.previous == nil && partition.jump == nil)
+        #expect(
+            index.sealed.newest
+                == SegmentChain.Link(segment: LogIndex(1), firstOffset: Offset(0), maxTimestamp: 30))
+        index.append(offset: Offset(9), index: LogIndex(3), position: Self.span + 1, timestamp: 20)
+        #expect(index.runs.map(\.firstIndex) == [LogIndex(3)])
     }
 }

@@ -104,6 +104,14 @@ final class SimulatedBroker {
     /// A segment of shard 0 as it stands on the disk; nil if there is none.
     func segment(_ base: LogIndex) -> [UInt8]? { disk.content("shard-0/\(LogLayout.segmentName(base))") }
 
+    /// The offsets file of a segment of shard 0; nil if there is none.
+    func offsetsFile(_ base: LogIndex) -> [UInt8]? { disk.content("shard-0/\(LogLayout.offsetsName(base))") }
+
+    /// Changes the offsets file of a segment of shard 0 on the disk, behind everybody's back.
+    func alterOffsetsFile(_ base: LogIndex, _ change: @Sendable (inout [UInt8]) -> Void) {
+        disk.alter("shard-0/\(LogLayout.offsetsName(base))", change)
+    }
+
     /// Changes the first segment of shard 0 on the disk, behind everybody's back.
     func alterSegment(_ change: @Sendable (inout [UInt8]) -> Void) {
         disk.alter("shard-0/\(LogLayout.segmentName(LogIndex(1)))", change)

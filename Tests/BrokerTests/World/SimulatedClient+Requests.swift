@@ -141,6 +141,26 @@ extension SimulatedClient {
         return try only(call(request, version: version).topics.first?.partitions)
     }
 
+    /// DeleteRecords for one partition.
+    func deleteRecords(
+        _ name: String, partition: Int32 = 0, before offset: Int64, version: Int16? = nil
+    ) throws -> DeleteRecordsResponse.Partition {
+        let request = DeleteRecordsRequest { request in
+            request.topics = [
+                DeleteRecordsRequest.Topic {
+                    $0.name = name
+                    $0.partitions = [
+                        DeleteRecordsRequest.Partition {
+                            $0.partitionIndex = partition
+                            $0.offset = offset
+                        }
+                    ]
+                }
+            ]
+        }
+        return try only(call(request, version: version).topics.first?.partitions)
+    }
+
     /// OffsetForLeaderEpoch for one partition.
     func endOffset(
         _ name: String, partition: Int32 = 0, ofEpoch epoch: Int32, currentEpoch: Int32 = -1

@@ -76,9 +76,16 @@ class Cluster:
     def create_topic(self, name, partitions=1, **configs):
         """Creates a topic through any broker and waits until every broker names a leader for each partition."""
         settings = {key.replace("_", "."): str(value) for key, value in configs.items()}
-        with Connection(self.running[0].address) as connection:
-            error = requests.create_topic(connection, name, partitions, settings)
-        assert error == 0, f"creating {name} failed with error {error}"
+        errors = []
+
+        def is_settled():
+            with Connection(self.running[0].address) as connection:
+                errors.append(requests.create_topic(connection, name, partitions, settings))
+            return errors[-1] != requests.NOT_CONTROLLER
+
+        # Between a start and the first election nobody can create it: clients try again, too.
+        wait_until(is_settled, f"a broker that can create {name}")
+        assert errors[-1] == 0, f"creating {name} failed with error {errors[-1]}"
         for partition in range(partitions):
             self.leader(name, partition)
         return name

@@ -6,6 +6,7 @@ import struct
 from harness.wire import Reader, Writer
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS, CREATE_TOPICS, INIT_PRODUCER_ID = 0, 1, 2, 3, 18, 19, 22
+DESCRIBE_GROUPS = 15
 
 # The errors that tests expect, by Kafka's names.
 NONE = 0
@@ -242,3 +243,29 @@ def api_versions_v0(frame, correlation):
     ranges = {key: (low, high) for key, low, high in struct.iter_unpack(">hhh", reader.raw(6 * reader.int32()))}
     assert reader.remaining == 0
     return error, ranges
+
+
+@dataclasses.dataclass
+class Group:
+    error: int
+    state: str
+    members: list
+
+
+def describe_group(connection, group):
+    """DescribeGroups v0, for one group."""
+    body = Writer()
+    reader = connection.request(DESCRIBE_GROUPS, 0, body.array([group], body.string).data())
+
+    def member():
+        member_id, _, _ = reader.string(), reader.string(), reader.string()
+        reader.bytes()
+        reader.bytes()
+        return member_id
+
+    def described():
+        error, _, state, _, _ = reader.int16(), reader.string(), reader.string(), reader.string(), reader.string()
+        return Group(error, state, reader.array(member))
+
+    (found,) = reader.array(described)
+    return found

@@ -34,22 +34,11 @@ struct TopicCreateCommand: ClientCommand {
     func validate() throws {
         if let partitions, partitions < 1 { throw ValidationError("--partitions must be at least 1") }
         if let replicas, replicas < 1 { throw ValidationError("--replicas must be at least 1") }
-        _ = try settings()
-    }
-
-    private func settings() throws -> [String: String] {
-        var settings: [String: String] = [:]
-        for text in config {
-            guard let (key, value) = text.splitPair() else {
-                throw ValidationError("'\(text)' is no setting; write KEY=VALUE, as in retention.ms=86400000")
-            }
-            settings[key] = value
-        }
-        return settings
+        _ = try config.settings()
     }
 
     func execute() async throws {
-        let topic = NewTopic(name, partitions: partitions, replicationFactor: replicas, configs: try settings())
+        let topic = NewTopic(name, partitions: partitions, replicationFactor: replicas, configs: try config.settings())
         try await withAdmin(client) { admin in
             do {
                 try await admin.createTopic(topic)
@@ -57,6 +46,20 @@ struct TopicCreateCommand: ClientCommand {
                 return
             }
         }
+    }
+}
+
+extension [String] {
+    /// The settings of options that are each KEY=VALUE.
+    func settings() throws -> [String: String] {
+        var settings: [String: String] = [:]
+        for text in self {
+            guard let (key, value) = text.splitPair() else {
+                throw ValidationError("'\(text)' is no setting; write KEY=VALUE, as in retention.ms=86400000")
+            }
+            settings[key] = value
+        }
+        return settings
     }
 }
 

@@ -8,8 +8,9 @@ Every client here can:
     watermarks(bootstrap, topic, partition=0) -> the offsets of the first record and behind the last
     offset_for_time(bootstrap, topic, timestamp, partition=0) -> offset, or None
 
-and those with `has_admin` also: create_topic, delete_topic, add_partitions, topics, topic_configs. What a client
-cannot do, whatever the broker, its other properties say. A refusal by the broker is raised as `Refused` with Kafka's
+and those with `has_admin` also: create_topic, delete_topic, add_partitions, topics, topic_configs, delete_records, and
+replace_configs and change_configs unless they are None. What a client cannot do, whatever the broker, its other
+properties say. A refusal by the broker is raised as `Refused` with Kafka's
 error code.
 """
 

@@ -3,7 +3,7 @@
 import asyncio
 
 import aiokafka
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
 
@@ -14,7 +14,6 @@ from harness.records import Record
 class AIOKafkaClient:
     name = "aiokafka"
     has_admin = True
-    uses_librdkafka = False
     sets_timestamps = True
     sends_null_headers = True
     sends_empty_values = True
@@ -135,3 +134,18 @@ class AIOKafkaClient:
         (found,) = response.resources
         self._check([found[0]])
         return {entry[0]: entry[1] for entry in found[4]}
+
+    def replace_configs(self, bootstrap, topic, configs):
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=configs)
+        responses = self._with_admin(bootstrap, lambda admin: admin.alter_configs([resource]))
+        self._check(found[0] for response in responses for found in response.resources)
+
+    # It has no request for single keys.
+    change_configs = None
+
+    def delete_records(self, bootstrap, topic, offset, partition=0):
+        """Deletes what lies before `offset`, everything for -1, and returns where the partition begins then."""
+        place = aiokafka.TopicPartition(topic, partition)
+        found = self._with_admin(
+            bootstrap, lambda admin: admin.delete_records({place: RecordsToDelete(before_offset=offset)}))
+        return found[place]

@@ -1,7 +1,8 @@
 """confluent-kafka, which is a recent librdkafka."""
 
 import confluent_kafka
-from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, ResourceType)
 
 from harness.clients.base import TIMEOUT_SECONDS, Refused
 from harness.records import Record
@@ -10,7 +11,6 @@ from harness.records import Record
 class ConfluentClient:
     name = "confluent-kafka"
     has_admin = True
-    uses_librdkafka = True
     sets_timestamps = True
     sends_null_headers = True
     sends_empty_values = True
@@ -121,3 +121,23 @@ class ConfluentClient:
         resource = ConfigResource(ResourceType.TOPIC, topic)
         entries = self._with_admin(bootstrap, lambda admin: admin.describe_configs([resource]))
         return {name: entry.value for name, entry in entries.items()}
+
+    def replace_configs(self, bootstrap, topic, configs):
+        resource = ConfigResource(ResourceType.TOPIC, topic, set_config=configs)
+        self._with_admin(bootstrap, lambda admin: admin.alter_configs([resource]))
+
+    def change_configs(self, bootstrap, topic, configs, validate_only=False):
+        """Sets the keys that have a value and deletes the others."""
+        entries = [
+            ConfigEntry(
+                name, value, incremental_operation=AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET)
+            for name, value in configs.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+        self._with_admin(
+            bootstrap, lambda admin: admin.incremental_alter_configs([resource], validate_only=validate_only))
+
+    def delete_records(self, bootstrap, topic, offset, partition=0):
+        """Deletes what lies before `offset`, everything for -1, and returns where the partition begins then."""
+        place = confluent_kafka.TopicPartition(topic, partition, offset)
+        return self._with_admin(bootstrap, lambda admin: admin.delete_records([place])).low_watermark

@@ -1,5 +1,7 @@
 """kafka-python, a client of its own in pure Python."""
 
+import re
+
 import kafka
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
 from kafka.errors import KafkaError
@@ -13,7 +15,6 @@ MILLISECONDS = TIMEOUT_SECONDS * 1000
 class KafkaPythonClient:
     name = "kafka-python"
     has_admin = True
-    uses_librdkafka = False
     sets_timestamps = True
     sends_null_headers = False
     sends_empty_values = True
@@ -104,3 +105,24 @@ class KafkaPythonClient:
         described = self._with_admin(
             bootstrap, lambda admin: admin.describe_configs([resource], config_filter="all"))
         return {name: entry["value"] for name, entry in described["topic"][topic].items()}
+
+    # It sends what was set before along with what is to be set.
+    replace_configs = None
+
+    def change_configs(self, bootstrap, topic, configs, validate_only=False):
+        """Sets the keys that have a value and deletes the others."""
+        changes = {name: ("DELETE" if value is None else "SET", value) for name, value in configs.items()}
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic, changes)
+        results = self._with_admin(
+            bootstrap, lambda admin: admin.alter_configs(
+                [resource], incremental=True, raise_on_unknown=False, validate_only=validate_only))
+        # Errors come as text: "[Error 40] InvalidConfigurationError: ...".
+        refused = re.match(r"\[Error (\d+)\]", results["topic"][topic])
+        if refused:
+            raise Refused(int(refused[1]), results["topic"][topic])
+
+    def delete_records(self, bootstrap, topic, offset, partition=0):
+        """Deletes what lies before `offset`, everything for -1, and returns where the partition begins then."""
+        place = kafka.TopicPartition(topic, partition)
+        found = self._with_admin(bootstrap, lambda admin: admin.delete_records({place: offset}))
+        return found[place]["low_watermark"]

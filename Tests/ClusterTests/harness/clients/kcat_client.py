@@ -11,7 +11,6 @@ from harness.records import Record
 class KcatClient:
     name = "kcat"
     has_admin = False
-    uses_librdkafka = True
     sets_timestamps = False
     sends_null_headers = True
     sends_empty_values = False

@@ -1,0 +1,51 @@
+import KafkaWire
+
+/// What a member's requests are checked against.
+extension ClassicGroup {
+    /// Why `member` is none of this group's; nil if it is.
+    func refusal(of member: GroupMemberIdentity) -> ErrorCode? {
+        if let instanceID = member.instanceID {
+            guard let current = staticMembers[instanceID] else { return .unknownMemberID }
+            guard current == member.memberID else { return .fencedInstanceID }
+        }
+        return members[member.memberID] == nil ? .unknownMemberID : nil
+    }
+
+    /// The answer to a heartbeat: an error, or nil when all is well.
+    func refusalOfHeartbeat(_ member: GroupMemberIdentity, generation: Int32) -> ErrorCode? {
+        if let error = refusal(of: member) { return error }
+        guard generation == self.generation else { return .illegalGeneration }
+        return state == .preparingRebalance ? .rebalanceInProgress : nil
+    }
+
+    /// Why a SyncGroup is refused at once; nil if it may be carried out or wait.
+    ///
+    /// - Parameters:
+    ///   - protocolType: what the member believes, as the next; nil if it does not say.
+    func refusalToSync(
+        _ member: GroupMemberIdentity, generation: Int32, protocolType: String?, protocolName: String?
+    ) -> ErrorCode? {
+        if let error = refusalOfHeartbeat(member, generation: generation) { return error }
+        if let protocolType, protocolType != self.protocolType { return .inconsistentGroupProtocol }
+        if let protocolName, protocolName != self.protocolName { return .inconsistentGroupProtocol }
+        return nil
+    }
+
+    /// Why `member` may not commit offsets now; nil if it may. Without members anybody may who claims to be none.
+    func refusalToCommit(_ member: GroupMemberIdentity, generation: Int32) -> ErrorCode? {
+        if generation < 0, members.isEmpty { return nil }
+        guard generation >= 0 || !member.memberID.isEmpty || member.instanceID != nil else { return .unknownMemberID }
+        if let error = refusal(of: member) { return error }
+        guard generation == self.generation else { return .illegalGeneration }
+        return state == .completingRebalance ? .rebalanceInProgress : nil
+    }
+
+    /// The topics that the members subscribe to, as far as their metadata tells; nil if this is no group of consumers.
+    var subscribedTopics: Set<String>? {
+        guard protocolType == ConsumerSubscription.protocolType else { return nil }
+        return members.values.reduce(into: []) { topics, member in
+            let metadata = member.metadata(for: protocolName ?? member.protocols.first?.name)
+            topics.formUnion(ConsumerSubscription.topics(in: metadata) ?? [])
+        }
+    }
+}

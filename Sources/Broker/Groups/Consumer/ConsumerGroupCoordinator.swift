@@ -1,0 +1,159 @@
+import Basics
+import KafkaWire
+import NIOCore
+import Raft
+
+/// The leader's part in groups of the new protocol (KIP-848): sessions, the time that members have to give up
+/// partitions, and what topics there are. It decides nothing about who owns what: it proposes commands.
+///
+/// Owner: the `GroupCoordinator`, on the event loop; has office as long as that. Bounded by the members of the groups.
+final class ConsumerGroupCoordinator {
+    typealias Completion = (Result<ConsumerGroupAnswer, ConsumerGroupRefusal>) -> Void
+
+    private let configuration: GroupConfiguration
+    private let surroundings: GroupCoordinator.Surroundings
+    private var timers: ConsumerGroupTimers
+    private var resolver = TopicPatternResolver()
+    /// Groups of which it is not known whether they know the topics as they are now.
+    private var unchecked: Set<String> = []
+    private var checkedRevision: UInt64?
+
+    /// Takes office: every member gets a fresh session.
+    init(_ configuration: GroupConfiguration, _ surroundings: GroupCoordinator.Surroundings) {
+        self.configuration = configuration
+        self.surroundings = surroundings
+        timers = ConsumerGroupTimers(sessionTimeout: .milliseconds(configuration.consumerSessionTimeout))
+        for groupID in surroundings.groupIDs() { observe(groupID) }
+    }
+
+    private func group(_ groupID: String) -> ConsumerGroup? { surroundings.group(groupID)?.consumer }
+
+    // MARK: Requests
+
+    /// Takes a heartbeat. One that changes nothing is answered at once.
+    ///
+    /// - Parameter heartbeat: what the member said; what the state machine must know besides is added here.
+    func heartbeat(_ heartbeat: ConsumerGroupHeartbeat, _ groupID: String, completion: @escaping Completion) {
+        var heartbeat = heartbeat
+        do throws(ConsumerGroupRefusal) {
+            try complete(&heartbeat)
+        } catch {
+            return completion(.failure(error))
+        }
+        perform(.heartbeat(heartbeat), groupID, completion: completion)
+    }
+
+    func leave(_ leave: ConsumerGroupLeave, _ groupID: String, completion: @escaping Completion) {
+        perform(.leave(leave), groupID, completion: completion)
+    }
+
+    /// Adds the topics that the member subscribes to, as this broker knows them, and the configured limit.
+    private func complete(_ heartbeat: inout ConsumerGroupHeartbeat) throws(ConsumerGroupRefusal) {
+        heartbeat.sizeMax = configuration.consumerSizeMax
+        let metadata = surroundings.metadata()
+        if let regex = heartbeat.pattern?.regex, !regex.isEmpty {
+            do throws(PatternError) {
+                heartbeat.pattern?.topicNames = try resolver.topicNames(matching: regex, in: metadata)
+            } catch {
+                throw ConsumerGroupRefusal(
+                    .invalidRegularExpression, "the regular expression '\(regex)' is not accepted: \(error)")
+            }
+        }
+        let names = Set(heartbeat.topicNames ?? []).union(heartbeat.pattern?.topicNames ?? [])
+        heartbeat.topics = SubscribedTopics(version: metadata.topicsRevision, topics: metadata.subscribed(names))
+    }
+
+    private func perform(_ command: ConsumerGroupCommand, _ groupID: String, completion: @escaping Completion) {
+        if let preview = (surroundings.group(groupID) ?? Group()).preview(command) {
+            return finish(preview, groupID, completion)
+        }
+        // Whatever comes of it, the member is alive.
+        if case .heartbeat(let heartbeat) = command {
+            timers.touch(groupID, heartbeat.memberID, now: surroundings.now())
+        }
+        propose(command, groupID) { [weak self] result in
+            switch result {
+            case .success(.consumerGroup(let result)): self?.finish(result, groupID, completion)
+            case .success:
+                preconditionFailure("the state machine answers a consumer group's command with its result")
+            case .failure(let error):
+                completion(.failure(ConsumerGroupRefusal(error.groupErrorCode, "\(error)")))
+            }
+        }
+    }
+
+    private func finish(
+        _ result: Result<ConsumerGroupAnswer?, ConsumerGroupRefusal>, _ groupID: String, _ completion: Completion
+    ) {
+        switch result {
+        case .success(let answer?):
+            timers.touch(groupID, answer.memberID, now: surroundings.now())
+            completion(.success(answer))
+        case .success(nil): preconditionFailure("a member's command has an answer")
+        case .failure(let refusal): completion(.failure(refusal))
+        }
+    }
+
+    private func propose(
+        _ command: ConsumerGroupCommand, _ groupID: String, _ completion: @escaping GroupCoordinator.Completion
+    ) {
+        surroundings.propose(GroupCommand(groupID, at: surroundings.wallClock(), .consumer(command)), completion)
+    }
+
+    // MARK: Following the state machine and the topics
+
+    /// Commands about a group were applied.
+    func observe(_ groupID: String) {
+        let group = group(groupID)
+        timers.observe(groupID, group, now: surroundings.now())
+        if let group, group.topicsVersion != checkedRevision { unchecked.insert(groupID) }
+    }
+
+    /// Called every few tens of milliseconds.
+    func tick() {
+        for overdue in timers.overdue(now: surroundings.now()) {
+            propose(.expire(memberID: overdue.memberID, epoch: overdue.epoch), overdue.groupID) { _ in }
+        }
+        // Right after its start a broker does not know yet what topics there are: nobody must lose any for that.
+        guard surroundings.knowsAllTopics() else { return }
+        let revision = surroundings.metadata().topicsRevision
+        if revision != checkedRevision {
+            checkedRevision = revision
+            unchecked = Set(surroundings.groupIDs())
+        }
+        for groupID in unchecked.sorted() { checkTopics(of: groupID) }
+        unchecked = []
+    }
+
+    /// Tells the group of its topics, if they are not as it knows them.
+    private func checkTopics(of groupID: String) {
+        guard let group = group(groupID), !group.isEmpty else { return }
+        let metadata = surroundings.metadata()
+        var names = group.subscribedNames, patterns: [SubscribedPattern] = []
+        for regex in group.patterns.sorted() {
+            // One that has become too expensive keeps the topics it has.
+            guard let found = try? resolver.topicNames(matching: regex, in: metadata) else { continue }
+            patterns.append(SubscribedPattern(regex: regex, topicNames: found))
+            names.formUnion(found)
+        }
+        let topics = SubscribedTopics(
+            version: metadata.topicsRevision, topics: metadata.subscribed(names), patterns: patterns)
+        let command = ConsumerGroupCommand.topicsChanged(topics)
+        guard group.preview(command) == nil else { return }
+        propose(command, groupID) { [weak self] result in
+            // Too much is waiting: later.
+            if case .failure = result { self?.unchecked.insert(groupID) }
+        }
+    }
+}
+
+extension ClusterMetadata {
+    /// The topics of those names that exist, in order.
+    fileprivate func subscribed(_ names: Set<String>) -> [SubscribedTopic] {
+        names.sorted().compactMap { name in
+            topic(named: name).map {
+                SubscribedTopic(name: name, id: $0.id, number: $0.number, partitionCount: $0.partitionCount)
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import KafkaWire
+import NIOCore
+
+/// The answer to a JoinGroup.
+enum JoinAnswer {
+    /// With the id that the member shall use from now on.
+    case refused(ErrorCode, memberID: String)
+    /// The member belongs to the group's generation.
+    case joined(ClassicGroup, memberID: String, leaderID: String, skipsAssignment: Bool)
+}
+
+/// A JoinGroup that waits until the next generation is made.
+///
+/// Owner: the `CoordinatedGroup`, until it is answered, once.
+final class WaitingJoin {
+    /// Whether the client understands that it may lead without assigning (KIP-814).
+    let maySkipAssignment: Bool
+    /// Whether the client is still connected.
+    let isWanted: () -> Bool
+    let answer: (JoinAnswer) -> Void
+    /// Whether the join is in the state machine; before that it is not known what it waits for.
+    var isApplied = false
+
+    init(
+        maySkipAssignment: Bool, isWanted: @escaping () -> Bool, answer: @escaping (JoinAnswer) -> Void
+    ) {
+        self.maySkipAssignment = maySkipAssignment
+        self.isWanted = isWanted
+        self.answer = answer
+    }
+}
+
+/// The answer to a SyncGroup.
+enum SyncAnswer {
+    case refused(ErrorCode)
+    case assigned(ByteBuffer, ClassicGroup)
+}
+
+/// A SyncGroup that waits until the leader has assigned.
+///
+/// Owner: the `CoordinatedGroup`, until it is answered, once.
+final class WaitingSync {
+    let generation: Int32
+    let answer: (SyncAnswer) -> Void
+
+    init(generation: Int32, answer: @escaping (SyncAnswer) -> Void) {
+        self.generation = generation
+        self.answer = answer
+    }
+}
