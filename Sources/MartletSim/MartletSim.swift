@@ -19,8 +19,8 @@ struct MartletSim: ParsableCommand {
     @Option(help: "Run the worlds of a range of seeds: '1..100'.")
     var seeds: SeedRange?
 
-    @Option(help: "Stop a log at every call to its disk and recover it, until so many states were looked at.")
-    var crashStates: Int?
+    @Flag(help: "A seed is the life of one log, which is stopped at every call to its disk and recovered.")
+    var crashStates = false
 
     @Option(help: "Seconds of simulated time with faults.")
     var duration: Int64 = 20
@@ -44,42 +44,36 @@ struct MartletSim: ParsableCommand {
     var overrides: Overrides
 
     func validate() throws {
-        guard [seed != nil, seeds != nil, crashStates != nil].filter(\.self).count == 1 else {
-            throw ValidationError("Give one of --seed, --seeds and --crash-states.")
-        }
+        guard (seed == nil) != (seeds == nil) else { throw ValidationError("Give either --seed or --seeds.") }
         guard duration > 0, duration <= 86_400 else { throw ValidationError("--duration is from 1 to 86400.") }
         guard jobs > 0, jobs <= 64 else { throw ValidationError("--jobs is from 1 to 64.") }
     }
 
     func run() throws {
-        let span = TimeSpan.seconds(duration)
+        if brief { alarm(WorldProcess.secondsMax) }
         if let seed {
-            try runOne(seed, span)
+            try crashStates ? runCrashStates(seed) : runWorld(seed)
         } else if let seeds {
+            let arguments = crashStates ? ["--crash-states"] : ["--duration", "\(duration)"] + overrides.arguments
             let sweep = Sweep(
-                seeds: seeds.range, jobs: jobs, stopsAtFailure: untilFailure,
-                arguments: ["--duration", "\(duration)"] + overrides.arguments)
+                seeds: seeds.range, jobs: jobs, stopsAtFailure: untilFailure, isOfWorlds: !crashStates,
+                arguments: arguments)
             guard sweep.run() else { throw ExitCode.failure }
-        } else if let crashStates {
-            try enumerateCrashStates(crashStates)
         }
     }
 
-    private func enumerateCrashStates(_ count: Int) throws {
-        let start = ContinuousClock.now
-        var states = CrashStates()
-        states.run(states: count)
-        print("\(states.count) states in \(Int((ContinuousClock.now - start) / .seconds(1))) s")
-        guard let problem = states.problem else { return }
-        print("VIOLATION \(problem)")
-        throw ExitCode.failure
+    private func runCrashStates(_ seed: UInt64) throws {
+        var states = CrashStates(seed: seed)
+        states.run()
+        guard !brief else { return print(WorldProcess.Report(states).line) }
+        print("\(states.count) states, \(states.problem.map { "VIOLATION \($0)" } ?? "everything held")")
+        if states.problem != nil { throw ExitCode.failure }
     }
 
-    private func runOne(_ seed: UInt64, _ span: TimeSpan) throws {
-        var options = ExperimentOptions(seed: seed, duration: span)
+    private func runWorld(_ seed: UInt64) throws {
+        var options = ExperimentOptions(seed: seed, duration: .seconds(duration))
         overrides.apply(to: &options)
         guard !brief else {
-            alarm(WorldProcess.secondsMax)
             return print(WorldProcess.Report(Experiment(options).run()).line)
         }
         print(options)

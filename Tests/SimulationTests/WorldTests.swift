@@ -29,14 +29,3 @@ struct WorldTests {
         #expect(trace(7) != trace(8))
     }
 }
-
-@Suite("A log that stops")
-struct CrashStateTests {
-    @Test("what was reported as flushed survives a stop at any call, and a stop of the recovery")
-    func crashStates() {
-        var states = CrashStates()
-        states.run(states: 1_000)
-        #expect(states.count == 1_000)
-        #expect(states.problem == nil)
-    }
-}

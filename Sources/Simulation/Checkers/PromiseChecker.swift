@@ -66,10 +66,23 @@ final class PromiseChecker {
         case .appendResponse(let response):
             note(response.term, by: speaker)
             guard case .matched(let flushed) = response.outcome else { return }
-            if leaders[TermOfShard(shard: message.shard, term: response.term)] != peer {
-                fail(speaker, "follows broker \(peer), which does not lead term \(response.term)")
-            }
+            compare(flushed, response.term, of: speaker, with: peer)
             note(acknowledged: flushed, by: speaker)
+        }
+    }
+
+    /// What is acknowledged is what the leader of that term has.
+    private func compare(_ index: LogIndex, _ term: Term, of speaker: Speaker, with leader: NodeID) {
+        guard leaders[TermOfShard(shard: speaker.shard, term: term)] == leader else {
+            return fail(speaker, "follows broker \(leader), which does not lead term \(term)")
+        }
+        let shard = Int(speaker.shard.rawValue)
+        guard let status = world.broker(leader).broker?.shardReports[shard].status, status.role == .leader,
+            status.term == term
+        else { return }
+        let own = world.broker(speaker.id).logs[shard], other = world.broker(leader).logs[shard]
+        if index > other.lastIndex || own.term(at: index) != other.term(at: index) {
+            fail(speaker, "acknowledges \(index) to broker \(leader), which has another entry there")
         }
     }
 
@@ -143,4 +156,9 @@ final class PromiseChecker {
     private func fail(_ speaker: Speaker, _ what: String) {
         world.fail("broker \(speaker.id), shard \(speaker.shard): \(what)")
     }
+}
+
+extension SegmentLog {
+    /// Of the entry at `index`, as far as the log has it.
+    func term(at index: LogIndex) -> Term? { termStarts.last { $0.0 <= index }?.1 }
 }

@@ -1,95 +1,89 @@
 import Basics
-import NIOCore
 import SegmentLog
 
-/// A short life of a log, and what may be left of it at each moment.
+/// A short life of a log, drawn from a seed: what its disk held before each call, and what had been promised by then.
 ///
-/// Knows every version of the log (a truncation begins a new one, whose number is the token of its appends) and what
-/// was reported, so that it can judge whatever a recovery finds.
+/// Owner: one `CrashStates`.
 final class CrashLife {
-    private let disk: SimulatedFileSystem
+    private let disk = SimulatedFileSystem()
+    private let preallocates: Bool
     private var random: RandomSource
-    private var versions: [[Block]] = [[]]
-    /// Of the newest version that was reported: its number, and how far it was reported as flushed.
-    private var reported: (version: Int, through: LogIndex) = (0, .zero)
-    /// Where the versions after the reported one were cut off from it.
-    private var lowestCut = LogIndex(.max)
-    private var savedTerm: UInt64 = 0
-    private var askedTerm: UInt64 = 0
-    private var reclaimed = LogIndex(1)
+    private var promises = LogPromises() {
+        didSet { history.append((disk.callCount, promises)) }
+    }
+    /// What was promised, with the calls that the disk had seen by then.
+    private var history: [(calls: Int, promises: LogPromises)] = []
 
-    init(disk: SimulatedFileSystem, seed: UInt64) {
-        self.disk = disk
+    init(seed: UInt64, preallocates: Bool) {
         random = RandomSource(seed: seed)
+        self.preallocates = preallocates
     }
 
-    /// Lives until the disk stops: three terms with a cut before each, and a reclaim before the last.
-    func run() {
-        guard let driver = try? LogDriver(disk: disk) else { return }
-        driver.log.onFlushed = { [unowned self] token, through in note(Int(token), through) }
-        for term in 1...3 as ClosedRange<UInt64> {
-            saveTerm(term, driver)
-            if term > 1 { cut(driver, last: 1 + draw(term == 2 ? 4 : 14)) }
-            if term == 3 { reclaim(driver, keeping: 4 + draw(12)) }
-            for _ in 0..<8 + draw(14) {
-                append(driver, term: term)
+    /// Four terms, each with appends that begin new segments, a truncation before most of them and a reclaim before
+    /// the last two; some begin with a start.
+    func run() throws(StorageError) {
+        disk.keepSnapshots()
+        var driver = try open()
+        for term in 1...4 as ClosedRange<UInt64> {
+            save(HardStateRecord(term: term, vote: Int32(draw(3))), driver)
+            if term > 1 { cut(driver, entries: 1 + draw(term == 2 ? 4 : 14)) }
+            if term > 2 { reclaim(driver, keeping: 4 + UInt64(draw(12))) }
+            for _ in 0..<6 + draw(10) {
+                // A new leader may send what an earlier one had appended.
+                let oldest = max(driver.log.lastTerm.rawValue, 1)
+                append(driver, term: oldest + UInt64(draw(Int(term - oldest) + 1)))
                 if draw(3) == 0 { driver.settle() }
             }
             driver.settle()
+            if draw(2) == 0 {
+                driver.close()
+                driver = try open()
+            }
         }
-        saveTerm(4, driver)
         driver.close()
+    }
+
+    /// Each moment between two calls of the disk that change something.
+    var moments: [(disk: SimulatedFileSystem, promises: LogPromises)] {
+        var newest = LogPromises()
+        var later = history[...]
+        return disk.snapshots.enumerated().map { calls, disk in
+            while let next = later.first, next.calls <= calls {
+                newest = next.promises
+                later.removeFirst()
+            }
+            return (disk, newest)
+        }
+    }
+
+    private func open() throws(StorageError) -> LogDriver {
+        let driver = try LogDriver(disk: disk, preallocates: preallocates)
+        driver.log.onFlushed = { [unowned self] token, through in promises.flushed(token, through) }
+        return driver
     }
 
     private func draw(_ bound: Int) -> Int { Int(random.next() % UInt64(bound)) }
 
-    private func note(_ version: Int, _ through: LogIndex) {
-        if version != reported.version { lowestCut = LogIndex(.max) }
-        reported = (version, through)
-    }
-
     private func append(_ driver: LogDriver, term: UInt64) {
-        let (count, bytes) = (1 + draw(3), 1 + draw(700))
-        // A poisoned log has nothing more to tell.
-        guard driver.log.failure == nil else { return }
-        let block = driver.append(count: count, payloadBytes: bytes, term: term, token: UInt64(versions.count - 1))
-        versions[versions.count - 1].append(block)
+        promises.append(driver.append(.drawn(using: &random), term: term, token: promises.token))
     }
 
-    private func cut(_ driver: LogDriver, last count: Int) {
-        guard driver.log.failure == nil else { return }
-        let from = max(1, Int(driver.log.lastIndex.rawValue) + 1 - count)
+    private func cut(_ driver: LogDriver, entries: Int) {
+        // The oldest block stays: below it may be nothing that begins a log.
+        let lowest = Int(driver.log.firstIndex.rawValue) + BlockShape.entriesMax
+        let from = max(lowest, Int(driver.log.lastIndex.rawValue) + 1 - entries)
         driver.log.truncate(from: LogIndex(UInt64(from)))
-        lowestCut = min(lowestCut, driver.log.lastIndex.next)
-        versions.append(versions[versions.count - 1].filter { $0.last <= driver.log.lastIndex })
+        promises.cut(to: driver.log.lastIndex)
     }
 
-    private func saveTerm(_ term: UInt64, _ driver: LogDriver) {
-        if driver.log.failure == nil { askedTerm = term }
-        driver.log.saveHardState(HardStateRecord(term: term, vote: 7)) { [unowned self] in savedTerm = term }
+    private func save(_ hardState: HardStateRecord, _ driver: LogDriver) {
+        promises.save(hardState)
+        driver.log.saveHardState(hardState) { [unowned self] in promises.savedHardState() }
     }
 
-    private func reclaim(_ driver: LogDriver, keeping count: Int) {
-        guard driver.log.failure == nil, driver.log.lastIndex.rawValue > UInt64(count) else { return }
-        driver.log.reclaim(below: LogIndex(driver.log.lastIndex.rawValue - UInt64(count)))
-        reclaimed = driver.log.firstIndex
-    }
-
-    // MARK: Judgement
-
-    /// What is wrong with a log that recovery made of this life's remains; nil if nothing is.
-    func problem(with log: SegmentLog, blocks: [Block]) -> String? {
-        guard log.firstIndex <= reclaimed else { return "the front is missing: \(log.firstIndex)" }
-        guard log.hardState.term >= savedTerm, log.hardState.term <= askedTerm else {
-            return "term \(log.hardState.term), saved \(savedTerm), asked for \(askedTerm)"
-        }
-        let mustReach = min(reported.through, lowestCut.previous)
-        guard log.lastIndex >= mustReach else { return "ends at \(log.lastIndex), reported \(mustReach)" }
-        guard blocks.last?.last ?? .zero == log.lastIndex else { return "reads to \(blocks.last?.last ?? .zero)" }
-        let isVersion = versions[reported.version...].contains { version in
-            let kept = version.filter { $0.base >= log.firstIndex }
-            return blocks.count <= kept.count && Array(kept.prefix(blocks.count)) == blocks
-        }
-        return isVersion ? nil : "is no prefix of any version"
+    private func reclaim(_ driver: LogDriver, keeping entries: UInt64) {
+        let last = driver.log.lastIndex.rawValue
+        driver.log.reclaim(below: LogIndex(last - min(entries, last - 1)))
+        promises.reclaim(below: driver.log.firstIndex)
     }
 }

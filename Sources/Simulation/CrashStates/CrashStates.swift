@@ -1,68 +1,133 @@
 import Basics
 import SegmentLog
 
-/// Stops a log's disk at each of its calls in turn, recovers from what is left while the power fails once more, and
-/// judges what recovery finds.
+/// Stops a life of a log between any two calls to its disk, makes what a crash may leave there, and asks recovery for
+/// the log: once while the power fails again, then in earnest, and a third time when the log has gone on.
 ///
-/// Each round is another life. The first round of each three loses nothing, the second everything unflushed, the third
-/// has each unflushed sector old, new or torn.
+/// What a crash may leave: all of it, when only the process ends; else each unflushed sector alone is missing, torn, or
+/// the only one to arrive, each change of a length or of the names is missing or the only one, all and none of it, and
+/// some mixtures by chance.
 public struct CrashStates {
-    /// States that recovery was judged on so far.
+    /// Mixtures by chance at each moment.
+    private static let mixtures = 6
+    /// A recovery makes fewer calls than this, mostly.
+    private static let recoveryCallsMax = 16
+
+    /// States that recovery was judged on.
     public private(set) var count = 0
     /// What went wrong first.
     public private(set) var problem: String?
+    private let seed: UInt64
+    private let preallocates: Bool
+    private var random: RandomSource
 
-    public init() {}
-
-    /// Goes on until this many states were judged, or something went wrong.
-    public mutating func run(states: Int, seed: UInt64 = 1) {
-        var round = seed
-        while count < states, problem == nil {
-            let loss: SimulatedFileSystem.Loss =
-                switch round % 3 {
-                case 0: .nothing
-                case 1: .everythingUnflushed
-                default: .random
-                }
-            runRound(round, losing: loss, states: states)
-            round += 1
-        }
+    /// - Parameter seed: of the log's life.
+    public init(seed: UInt64) {
+        self.seed = seed
+        preallocates = seed % 2 == 0
+        random = RandomSource(seed: seed).fork("crashes")
     }
 
-    private mutating func runRound(_ round: UInt64, losing loss: SimulatedFileSystem.Loss, states: Int) {
-        let whole = SimulatedFileSystem()
-        CrashLife(disk: whole, seed: round).run()
-        for stop in 0...whole.calls.count where count < states && problem == nil {
-            let disk = SimulatedFileSystem(seed: round &* 1_000 &+ UInt64(stop))
-            let life = CrashLife(disk: disk, seed: round)
-            disk.stop(afterCalls: stop)
-            life.run()
-            disk.restart(losing: loss)
-            count += 1
-            if let flaw = judge(life, disk, recoveryCalls: (stop + 5 * Int(round % 1_000)) % 14) {
-                problem = "round \(round), \(loss), stopped before call \(stop) of \(whole.calls.count): \(flaw)"
+    /// Judges one state in `step`, until something is wrong.
+    public mutating func run(every step: Int = 1) {
+        let life = CrashLife(seed: seed, preallocates: preallocates)
+        do throws(StorageError) {
+            try life.run()
+        } catch {
+            return problem = "the life of log \(seed) fails: \(error)"
+        }
+        var number = 0
+        for (call, moment) in life.moments.enumerated() {
+            for remains in crashes(losing: moment.disk.unflushed) {
+                number += 1
+                guard problem == nil, number % step == 0 else { continue }
+                let disk = moment.disk.copy()
+                if let remains { disk.restart(leaving: remains) }
+                count += 1
+                guard let flaw = judge(disk, moment.promises) else { continue }
+                let crash = remains.map { "power failed, leaving \($0)" } ?? "process ended"
+                problem = "life \(seed), before call \(call): the \(crash): \(flaw)"
             }
         }
     }
 
-    /// Recovers, lets the power fail in the middle of that, recovers again, and once more after another failure.
-    private func judge(_ life: CrashLife, _ disk: SimulatedFileSystem, recoveryCalls: Int) -> String? {
-        do {
-            disk.stop(afterCalls: recoveryCalls)
-            _ = try? LogDriver(disk: disk)
-            disk.restart(losing: .random)
-            let first = try LogDriver(disk: disk)
-            let blocks = try first.readAll()
-            if let problem = life.problem(with: first.log, blocks: blocks) { return problem }
-            let terms = first.log.termStarts
-            disk.restart(losing: .everythingUnflushed)
-            let second = try LogDriver(disk: disk)
-            guard try second.readAll() == blocks, second.log.termStarts.elementsEqual(terms, by: ==) else {
-                return "the second recovery finds another log"
+    /// Nil for the end of the process, which loses nothing.
+    private mutating func crashes(losing all: Remains) -> [Remains?] {
+        let none = Remains()
+        var states: [Remains?] = [nil, none]
+        guard all != none else { return states }
+        states.append(all)
+        for sector in all.sectors.keys.sorted() {
+            states.append(all.changed { $0.sectors[sector] = nil })
+            states.append(all.changed { $0.sectors[sector] = 1 + Int(random.next() % 511) })
+            states.append(none.changed {
+                $0.sectors[sector] = all.sectors[sector]
+                $0.lengths = all.lengths
+            })
+        }
+        for file in all.lengths.sorted() {
+            states.append(all.changed { $0.lengths.remove(file) })
+            states.append(none.changed { $0.lengths.insert(file) })
+        }
+        for count in 0..<all.nameChanges {
+            states.append(all.changed { $0.nameChanges = count })
+            states.append(none.changed { $0.nameChanges = count + 1 })
+        }
+        for _ in 0..<Self.mixtures { states.append(all.drawn(using: &random)) }
+        var known: Set<Remains?> = []
+        return states.filter { known.insert($0).inserted }
+    }
+
+    private mutating func judge(_ disk: SimulatedFileSystem, _ promises: LogPromises) -> String? {
+        do throws(StorageError) {
+            disk.stop(afterCalls: Int(random.next() % UInt64(Self.recoveryCallsMax)))
+            _ = try? open(disk)
+            disk.restart(leaving: disk.unflushed.drawn(using: &random))
+            let first = try open(disk)
+            let found = try first.readAll()
+            if let problem = promises.problem(with: first.log, blocks: found) { return problem }
+            let blocks = found + goOn(first)
+            guard first.log.flushedIndex == first.log.lastIndex else { return "it does not flush any more" }
+            disk.restart(leaving: disk.unflushed.drawn(using: &random))
+            if let problem = try compare(blocks, on: disk) { return "after it had gone on, \(problem)" }
+            for name in try disk.list(LogDriver.directory) where name.hasSuffix(".index") {
+                try disk.unlink("\(LogDriver.directory)/\(name)")
             }
-            return second.log.recovery.tornTail == nil ? nil : "the second recovery cuts again"
+            return try compare(blocks, on: disk).map { "without sidecars, \($0)" }
         } catch {
             return "\(error)"
         }
+    }
+
+    private func open(_ disk: SimulatedFileSystem) throws(StorageError) -> LogDriver {
+        try LogDriver(disk: disk, preallocates: preallocates)
+    }
+
+    /// Appends as a next leader might, of any term that may follow.
+    private mutating func goOn(_ driver: LogDriver) -> [Block] {
+        var blocks: [Block] = []
+        for _ in 0...random.next() % 3 {
+            let term = max(driver.log.lastTerm.rawValue, 1) + random.next() % 2
+            blocks.append(driver.append(.drawn(using: &random), term: term, token: .max))
+            if random.next() % 2 == 0 { driver.settle() }
+        }
+        driver.settle()
+        return blocks
+    }
+
+    /// All of `blocks` was flushed: a start finds it and has nothing to cut.
+    private func compare(_ blocks: [Block], on disk: SimulatedFileSystem) throws(StorageError) -> String? {
+        disk.restart(losing: .nothing)
+        let driver = try open(disk)
+        guard try driver.readAll() == blocks else { return "another log is found" }
+        return driver.log.recovery.tornTail.map { "something is cut off: \($0)" }
+    }
+}
+
+extension Remains {
+    fileprivate func changed(_ change: (inout Remains) -> Void) -> Remains {
+        var changed = self
+        change(&changed)
+        return changed
     }
 }
