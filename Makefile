@@ -26,7 +26,7 @@ unit-test: deps ## Run the tests that need no other process.
 
 cluster-test: deps test-deps ## Run real brokers against real clients.
 	swift build --product martlet
-	$(VENV)/bin/python -m pytest -q Tests/ClusterTests $(ARGS)
+	$(VENV)/bin/python -m pytest -q -n 3 --dist loadfile Tests/ClusterTests $(ARGS)
 
 build: deps ## Build the release binary, .build/release/martlet.
 	swift build -c release --product martlet
