@@ -10,7 +10,7 @@ final class NullTopics {
     init(port: Int32) { self.port = port }
 }
 
-/// A client's connection. Knows the few requests that `martlet bench produce` makes; checks of a batch its checksum alone.
+/// A client's connection. Knows the few requests that `martlet bench produce` makes; of a batch it checks the checksum.
 ///
 /// Owner: its channel, on the event loop.
 final class ClientHandler: ChannelInboundHandler {

@@ -3,8 +3,8 @@ import DequeModule
 import NIOCore
 import SegmentLog
 
-/// The least that a durable, replicated broker does with a batch: write it in a group with others, flush, send it to the
-/// followers at the same time, and answer when a majority has flushed it.
+/// The least that a durable, replicated broker does with a batch: write it in a group with others, flush, send it to
+/// the followers at the same time, and answer when a majority has flushed it.
 ///
 /// Owner: its event loop. What waits is bounded by what the clients have under way.
 final class NullNode {
