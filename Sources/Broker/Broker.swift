@@ -39,7 +39,7 @@ public final class Broker {
     private var peerRegistrations: [NodeID: BrokerRegistration] = [:]
     private var isMetadataDutyUnderWay = false
     /// A shard's storage failed: this broker cannot go on safely. The server ends the process.
-    public var onStorageFailure: ((StorageError) -> Void)?
+    public var onStorageFailure: ((ShardID, StorageError) -> Void)?
 
     /// - Parameters:
     ///   - logs: one opened log for each shard, in order.
@@ -184,7 +184,7 @@ public final class Broker {
         logger.critical("the log storage failed; this broker steps down", metadata: [
             "shard": "\(shard.id)", "error": "\(error)",
         ])
-        onStorageFailure?(error)
+        onStorageFailure?(shard.id, error)
     }
 
     // MARK: Congestion

@@ -101,7 +101,7 @@ public final class SimulatedBroker {
             encoderThread: SimulatedExecutor(world.scheduler, life: life, latency: { .microseconds(50) }),
             eventLoop: loop, wallClock: { [unowned world, id] in world.wallClock(of: id) },
             seed: random.seed(for: "broker \(starts)"), logger: world.logger)
-        broker.onStorageFailure = { [weak self] error in self?.storageFailed(error) }
+        broker.onStorageFailure = { [weak self] _, error in self?.storageFailed(error) }
         self.link = link
         self.broker = broker
         broker.start()

@@ -77,7 +77,7 @@ final class SimulatedBroker {
                 configuration: configuration, logs: logs, transport: peers, forwarding: peers, encoderThread: encoder,
                 eventLoop: loop, wallClock: { [unowned world] in world.wallClock },
                 seed: RandomSource(seed: world.seed).seed(for: "broker \(id), start \(starts)"), logger: world.logger)
-            broker.onStorageFailure = { [unowned self] error in storageFailure = error }
+            broker.onStorageFailure = { [unowned self] _, error in storageFailure = error }
             peers.broker = broker
             broker.start()
             return broker
