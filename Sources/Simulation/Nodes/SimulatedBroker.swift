@@ -125,6 +125,12 @@ public final class SimulatedBroker {
         losePower(losing: loss)
     }
 
+    /// The machine loses power when its disk truncates a file next, or `calls` calls later.
+    public func losePowerAtTruncation(afterCalls calls: Int, losing loss: SimulatedFileSystem.Loss) {
+        lossAtFailure = loss
+        files.stop(atNext: .truncate, calls: calls)
+    }
+
     private func losePower(losing loss: SimulatedFileSystem.Loss) {
         lossAtFailure = loss
         let doomed = life

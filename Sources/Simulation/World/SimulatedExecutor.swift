@@ -1,7 +1,8 @@
 import Basics
 import SegmentLog
 
-/// A storage thread in simulated time: one job after another, each taking as long as the disk says.
+/// A storage thread in simulated time: one job after another, each taking as long as the disk says. What a job does to
+/// the disk happens halfway; its news reach the loop when it is done. In between, the loop may ask for more.
 ///
 /// `@unchecked Sendable`: `StorageExecutor` demands it; the world has one thread, see `Scheduler`.
 public final class SimulatedExecutor: StorageExecutor, @unchecked Sendable {
@@ -19,8 +20,11 @@ public final class SimulatedExecutor: StorageExecutor, @unchecked Sendable {
     }
 
     public func submit(_ job: @escaping @Sendable () -> Void) {
-        busyUntil = max(busyUntil, scheduler.now) + latency()
-        scheduler.at(busyUntil, for: life, job)
+        let start = max(busyUntil, scheduler.now)
+        let span = latency()
+        let end = start + span
+        busyUntil = end
+        scheduler.at(start + span / 2, for: life) { [life] in life.delayNews(until: end, of: job) }
     }
 
     /// Nothing more is done before `time`: a disk that stalls.

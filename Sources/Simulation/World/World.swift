@@ -136,6 +136,9 @@ public final class World {
     /// A broker's process has ended, by crash or by its storage.
     var onEnd: ((NodeID) -> Void)?
 
+    /// A shard has a new leader.
+    var onElection: (() -> Void)?
+
     /// A broker says something to another one; it may never arrive.
     var onSpoken: ((_ message: PeerMessage, _ sender: NodeID, _ peer: NodeID) -> Void)?
 
