@@ -124,20 +124,26 @@ public final class Experiment {
         }
     }
 
-    /// Every group comes to peace with all of its members and all partitions, reads everything, and stays as it is: not
-    /// even the loss of every coordinator makes another generation.
+    /// Every group comes to peace with all of its members and all partitions, and has read everything; and it stays as
+    /// it is when nothing happens: not even the loss of every coordinator makes another generation.
     private func verifyGroups() {
-        wait("the groups to settle:", named: { workload.groups.unsettled(auditor.lanes) ?? "" }) {
-            workload.groups.unsettled(auditor.lanes) == nil
+        let groups = workload.groups
+        guard !groups.isEmpty else { return }
+        var quiet = groups.standings, since = world.scheduler.now
+        wait("the groups to settle:", named: { groups.unsettled(auditor.lanes) ?? "they change" }) {
+            let standings = groups.standings
+            if standings != quiet || groups.unsettled(auditor.lanes) != nil {
+                quiet = standings
+                since = world.scheduler.now
+            }
+            // Before that the group may still wait for a member that is dead.
+            return world.scheduler.now - since > (settled == nil ? GroupWorkload.deathMax : .seconds(1))
         }
-        guard world.violation == nil else { return }
-        let before = settled ?? workload.groups.standings
-        world.run(for: .seconds(2))
-        let after = workload.groups.standings
-        for (name, standing) in before.sorted(by: { $0.key < $1.key }) where after[name] != standing {
-            world.fail("\(name) was \(standing), nothing happened, and it is \(after[name].map { "\($0)" } ?? "out")")
+        guard world.violation == nil, let before = settled else { return settled = quiet }
+        for (name, standing) in before.sorted(by: { $0.key < $1.key }) where quiet[name] != standing {
+            let now = quiet[name].map { "\($0)" } ?? "out"
+            world.fail("\(name) was \(standing), and after a loss of power it is \(now)")
         }
-        settled = after
     }
 
     /// Runs on until `condition` holds; a violation when that takes too long.

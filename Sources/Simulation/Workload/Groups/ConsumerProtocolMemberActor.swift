@@ -43,7 +43,7 @@ final class ConsumerProtocolMemberActor: GroupMember {
         instanceID = isStatic ? name : nil
         subscription = plan.topicNames
         random = world.random.fork(name)
-        process = MemberProcess(name, groupID: plan.id, in: world, history: history)
+        process = MemberProcess(name, plan, in: world, history: history)
         reader = GroupReader(name, plan, process, history: history, groups: groups)
         claim = PartitionClaims.Claim(name, of: plan.id)
         reader.identity = { [unowned self] in

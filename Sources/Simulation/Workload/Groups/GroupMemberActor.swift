@@ -30,6 +30,8 @@ final class GroupMemberActor: GroupMember {
     private var state = State.outside
     private var memberID = ""
     private var generation: Int32 = -1
+    /// The way of assigning that the generation agreed on. They differ by name only.
+    private var protocolName: String?
     private var claim: PartitionClaims.Claim
     private(set) var subscription: [String]
     /// Counts its attempts to join: what was asked for an earlier one is of no interest any more.
@@ -48,7 +50,7 @@ final class GroupMemberActor: GroupMember {
         instanceID = isStatic ? name : nil
         subscription = plan.topicNames
         random = world.random.fork(name)
-        process = MemberProcess(name, groupID: plan.id, in: world, history: history)
+        process = MemberProcess(name, plan, in: world, history: history)
         reader = GroupReader(name, plan, process, history: history, groups: groups)
         claim = PartitionClaims.Claim(name, of: plan.id)
         reader.identity = { [unowned self] in
@@ -202,6 +204,7 @@ final class GroupMemberActor: GroupMember {
         case .none:
             memberID = response.memberID
             generation = response.generationID
+            protocolName = response.protocolName
             let leads = response.leader == memberID
             groups.generations.joined(
                 plan.id, generation, member: instanceID ?? memberID, leads: leads, least: least)
@@ -241,7 +244,7 @@ final class GroupMemberActor: GroupMember {
             request.memberID = memberID
             request.groupInstanceID = instanceID
             request.protocolType = "consumer"
-            request.protocolName = "range"
+            request.protocolName = protocolName
             request.assignments = assignments
         }
         let timeout = TimeSpan.milliseconds(GroupPlan.rebalanceTimeout + 2_000)

@@ -4,6 +4,9 @@ import Basics
 ///
 /// Owner: the `Workload`.
 final class GroupWorkload {
+    /// After that a group without news has no member left whose process has ended.
+    static let deathMax = TimeSpan.milliseconds(GroupPlan.sessionTimeout + 2 * GroupPlan.heartbeatInterval)
+
     let history: GroupHistory
     private let members: [any GroupMember]
 
@@ -35,6 +38,8 @@ final class GroupWorkload {
         if random.next() % 3 == 0 { plan.fateMax = .seconds(20) }
         return plan
     }
+
+    var isEmpty: Bool { members.isEmpty }
 
     func start() {
         for member in members { member.start() }

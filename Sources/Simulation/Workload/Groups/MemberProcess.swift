@@ -16,12 +16,12 @@ final class MemberProcess {
     private var coordinator: NodeID?
     var world: World { client.world }
 
-    init(_ name: String, groupID: String, in world: World, history: History) {
-        self.groupID = groupID
+    init(_ name: String, _ plan: GroupPlan, in world: World, history: History) {
+        groupID = plan.id
         self.history = history
         client = world.makeClient()
         reading = world.makeClient()
-        view = ClusterView(reading, random: world.random.fork("view of \(name)"))
+        view = ClusterView(reading, names: plan.topicNames, random: world.random.fork("view of \(name)"))
     }
 
     // MARK: Lives
