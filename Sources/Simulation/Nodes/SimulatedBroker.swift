@@ -95,6 +95,7 @@ public final class SimulatedBroker {
         configuration.compression = world.options.compression
         configuration.tailBytesMax = world.options.tailBytes
         configuration.pendingBytesMax = world.options.pendingBytes
+        configuration.groups = world.options.groups
         let link = BrokerLink(id: id, in: world)
         let broker = Broker(
             configuration: configuration, logs: logs.map { SegmentBlockLog($0) }, transport: link, forwarding: link,
