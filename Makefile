@@ -3,10 +3,12 @@
 SHELL := /bin/bash
 PACKAGES := libzstd-dev liblz4-dev libsnappy-dev zlib1g-dev
 TEST_PACKAGES := kcat python3 python3-venv
+CHAOS_PACKAGES := iproute2 e2fsprogs util-linux mount
 VENV := .build/venv
+STREAMS_VENV := .build/venv-streams
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo test unit-test cluster-test build deps test-deps clean help
+.PHONY: demo test unit-test cluster-test chaos build deps test-deps chaos-deps clean help
 
 help: ## Say what there is.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -25,7 +27,11 @@ unit-test: deps ## Run the tests that need no other process.
 
 cluster-test: deps test-deps ## Run real brokers against real clients.
 	swift build --product martlet
-	$(VENV)/bin/python -m pytest -q Tests/ClusterTests $(ARGS)
+	$(VENV)/bin/python -m pytest -q Tests/Chaos
+	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile Tests/ClusterTests $(ARGS)
+
+chaos: build test-deps chaos-deps ## Real brokers and clients under faults of processes, networks and disks.
+	$(SUDO) $(VENV)/bin/python Tests/Chaos/run.py $(ARGS)
 
 build: deps ## Build the release binary, .build/release/martlet.
 	swift build -c release --product martlet
@@ -34,14 +40,20 @@ deps:
 	@missing=""; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q $$missing; fi
 
-test-deps: $(VENV)/.installed
+test-deps: $(VENV)/.installed $(STREAMS_VENV)/.installed
 	@missing=""; for p in $(TEST_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q $$missing; fi
 
+chaos-deps:
+	@missing=""; for p in $(CHAOS_PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q $$missing; fi
+
 $(VENV)/.installed: Tests/ClusterTests/requirements.txt
+$(STREAMS_VENV)/.installed: Tests/ClusterTests/requirements-streams.txt
+$(VENV)/.installed $(STREAMS_VENV)/.installed:
 	python3 -m venv --help >/dev/null 2>&1 || ($(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q python3 python3-venv)
-	python3 -m venv $(VENV)
-	$(VENV)/bin/python -m pip install -q -r Tests/ClusterTests/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/python -m pip install -q -r $<
 	touch $@
 
 clean: ## Remove everything that was built.

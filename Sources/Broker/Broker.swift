@@ -33,11 +33,13 @@ public final class Broker {
     public var volume: (any VolumeProbe)?
     private var ticker: RepeatedTask?
     private var uncongestedWaiters: [() -> Void] = []
+    /// Who waits until this broker knows the cluster's state, and until when.
+    private var catchUpWaiters: [(until: NIODeadline, body: () -> Void)] = []
     /// Where each other broker says its clients reach it; the metadata leader writes it to the log.
     private var peerRegistrations: [NodeID: BrokerRegistration] = [:]
     private var isMetadataDutyUnderWay = false
     /// A shard's storage failed: this broker cannot go on safely. The server ends the process.
-    public var onStorageFailure: ((StorageError) -> Void)?
+    public var onStorageFailure: ((ShardID, StorageError) -> Void)?
 
     /// - Parameters:
     ///   - logs: one opened log for each shard, in order.
@@ -94,6 +96,7 @@ public final class Broker {
     public func shutdown() {
         loop.preconditionInEventLoop()
         ticker?.cancel()
+        catchUpWaiters = []
         for shard in shards {
             shard.node.shutdown()
             // They hold the shard, which holds the node that holds them.
@@ -116,6 +119,26 @@ public final class Broker {
     /// is, and clients that are told that their topic is unknown give it up.
     var knowsAllTopics: Bool { metadataShard.node.hasCaughtUp }
 
+    /// Calls back when this broker knows the cluster's state, or has waited a while for it.
+    ///
+    /// Right after its start it knows no topics and no brokers. Clients take a broker that is not named for one that
+    /// was removed, and some (librdkafka 2.12 to 2.16) do not come back from having lost all.
+    func whenCaughtUp(_ body: @escaping () -> Void) {
+        guard !knowsAllTopics else { return body() }
+        catchUpWaiters.append((loop.now + Self.catchUpWait, body))
+    }
+
+    /// A broker that finds no majority never catches up; clients shall learn from it what it does know.
+    private static let catchUpWait = TimeAmount.seconds(5)
+
+    private func releaseCatchUpWaiters() {
+        guard !catchUpWaiters.isEmpty else { return }
+        let now = loop.now, isOver = knowsAllTopics
+        let due = catchUpWaiters.filter { isOver || $0.until <= now }
+        catchUpWaiters.removeAll { isOver || $0.until <= now }
+        for waiter in due { waiter.body() }
+    }
+
     /// What to answer for a partition that is not there.
     ///
     /// - Parameter topic: its topic, if that is known.
@@ -136,6 +159,7 @@ public final class Broker {
             logger.error("an offset table cannot be written; it stays in memory", metadata: ["error": "\(error)"])
         }
         followGroups(of: shard)
+        releaseCatchUpWaiters()
         releaseUncongested()
     }
 
@@ -160,7 +184,7 @@ public final class Broker {
         logger.critical("the log storage failed; this broker steps down", metadata: [
             "shard": "\(shard.id)", "error": "\(error)",
         ])
-        onStorageFailure?(error)
+        onStorageFailure?(shard.id, error)
     }
 
     // MARK: Congestion
@@ -185,6 +209,7 @@ public final class Broker {
     private func tick() {
         pendingProduces.expire(now: loop.now)
         releaseUncongested()
+        releaseCatchUpWaiters()
         carryOutMetadataDuties()
         forgetDeletedTopics()
         for shard in shards { shard.groupCoordinator?.tick() }

@@ -108,7 +108,8 @@ extension ExperimentReport {
         """
         \(steps) steps in \(virtualTime.nanoseconds / 1_000_000_000) simulated seconds, \(faults) faults, \
         \(elections) terms with a leader, \(blocksApplied) blocks
-        \(sent) records sent, \(acknowledged) acknowledged, \(read) read; \(calls) calls, \(failedCalls) failed
+        \(sent) records sent, \(acknowledged) acknowledged, \(read) read; \(delivered) read by groups, \
+        \(committed) offsets committed; \(calls) calls, \(failedCalls) failed
         trace \(String(traceHash, radix: 16))
         \(violation.map { "VIOLATION \($0)" } ?? "everything held")
         """

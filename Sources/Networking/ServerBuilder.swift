@@ -165,8 +165,8 @@ struct ServerBuilder: Sendable {
         broker.volume = LogVolume(
             directory: brokerConfiguration.logDirectory, executor: threads.reader, eventLoop: loop)
         transport.onDisconnect = { [weak broker] peer in broker?.peerDisconnected(peer) }
-        broker.onStorageFailure = { [failure] error in
-            failure.fail(ServerError.storage(shard: .metadata, error))
+        broker.onStorageFailure = { [failure] shard, error in
+            failure.fail(ServerError.storage(shard: shard, error))
         }
         parts.value.broker = broker
         parts.value.transport = transport

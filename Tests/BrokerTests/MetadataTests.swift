@@ -63,6 +63,33 @@ import Testing
         }
     }
 
+    @Test func `a client that only hears that nobody leads is sent elsewhere after a second`() throws {
+        let world = try World.ready(brokers: 3)
+        let leader = try #require(world.leader())
+        let client = world.client(of: leader)
+        try client.createTopic("t")
+        world.setConnected(leader, false)
+        try world.run(until: "the leader notices") { !leader.broker.shards[0].isServing }
+        world.run(for: .seconds(5))
+        // The second begins when this client is told, not when the broker was cut off.
+        let first = try #require(try client.call(Self.request(["t"])).topics.first)
+        #expect(first.partitions.map(\.leaderID) == [-1])
+        world.run(for: .milliseconds(500))
+        #expect(try client.call(Self.request(["t"])).topics.count == 1)
+        world.run(for: .milliseconds(600))
+        _ = try client.send(Self.request(["t"]))
+        world.run(for: .milliseconds(10))
+        #expect(client.isClosed && client.refusal == nil)
+
+        let patient = world.client(of: leader)
+        _ = try patient.call(Self.request(["t"]))
+        world.setConnected(leader, true)
+        try world.runUntilReady()
+        world.run(for: .seconds(2))
+        let healed = try #require(try patient.call(Self.request(["t"])).topics.first)
+        #expect(healed.partitions.allSatisfy { $0.leaderID != -1 } && !patient.isClosed)
+    }
+
     @Test func `a missing topic is created when the client and the broker allow it`() throws {
         let world = try World.ready { $0.defaultPartitionCount = 4 }
         let client = world.client(of: world.brokers[0])

@@ -48,8 +48,6 @@ struct CapturedFramesTests {
     func coverage() throws {
         let apis = Set(try CapturedFrame.all.map { try $0.opened().header.api })
         let unused: Set<ApiKey> = [
-            .deleteRecords, .alterConfigs, .describeLogDirs, .electLeaders, .incrementalAlterConfigs,
-            .alterPartitionReassignments, .listPartitionReassignments, .describeQuorum, .describeTopicPartitions,
             .consumerGroupHeartbeat, .consumerGroupDescribe,
             .offsetCommit, .offsetFetch, .joinGroup, .heartbeat, .leaveGroup, .syncGroup, .describeGroups, .listGroups,
             .deleteGroups, .offsetDelete,

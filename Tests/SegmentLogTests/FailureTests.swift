@@ -31,6 +31,21 @@ import Testing
         #expect(fixture.log.flushedIndex == LogIndex(1))
     }
 
+    /// Recovery takes a segment without a block for damage: the first block has to be in the group that begins it.
+    @Test func aGroupThatEndsWhereASegmentDoesLeavesNoEmptySegment() throws {
+        let options = { (options: inout SegmentLogOptions) in
+            options.segmentBytes = SegmentLogOptions.groupBytesMax
+        }
+        let fixture = try LogFixture(disk: SimulatedFileSystem(), options)
+        while fixture.segments.count < 2 { fixture.append(payloadBytes: 500_000) }
+        let first = try #require(fixture.segments.first)
+        // One group, all that fits: the block that begins the next segment is left for another.
+        fixture.writer.runNext()
+        fixture.disk.restart(losing: .nothing)
+        let again = try LogFixture(disk: fixture.disk, options)
+        #expect(again.segments.count == 1 && again.log.lastIndex == first.last)
+    }
+
     /// Linux calls the pages clean after a failed flush and serves them from its cache; a recovery that believed them
     /// would count entries as stored that never reached the disk (Rebello et al., ATC '20).
     @Test func whatAFailedFlushDroppedIsNotThereAfterRecoveryEither() throws {

@@ -11,6 +11,9 @@ public final class ClientConnection {
     /// Where the client is, for people: groups show it with their members.
     public var remoteHost = ""
 
+    /// Since when metadata that names no leader at all is what this client gets; nil when the last answer named one.
+    var leaderlessSince: NIODeadline?
+
     /// Fetches of this connection that wait for the disk. While there is one the network takes no further request: what
     /// was read from disk is held by its answer alone, and many such answers at once would have no bound.
     public private(set) var coldReads = 0

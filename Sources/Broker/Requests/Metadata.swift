@@ -6,6 +6,30 @@ import Raft
 /// Metadata: brokers, topics, leaders; and the creation of topics that a client names for the first time.
 extension Broker {
     func describeMetadata(_ request: MetadataRequest, _ context: RequestContext) {
+        let context = context.withoutBytes
+        whenCaughtUp { [weak self] in self?.answerMetadata(request, context) }
+    }
+
+    /// How long a client is told that there is no leader before it is sent elsewhere: longer than most elections take.
+    private static let leaderlessMax = TimeAmount.seconds(1)
+
+    /// Whether to end a client's connection because all it can learn here is that nobody leads.
+    ///
+    /// A broker that is cut off from the others never hears who leads now. Clients that need no other connection
+    /// (librdkafka opens those it needs, and the old leader of everything is enough) would ask it until it is healed.
+    private func shouldSendElsewhere(_ connection: ClientConnection?) -> Bool {
+        guard let connection else { return false }
+        guard configuration.voters.count > 1, shards.allSatisfy({ $0.leader == nil }) else {
+            connection.leaderlessSince = nil
+            return false
+        }
+        let since = connection.leaderlessSince ?? loop.now
+        connection.leaderlessSince = since
+        return loop.now - since > Self.leaderlessMax
+    }
+
+    private func answerMetadata(_ request: MetadataRequest, _ context: RequestContext) {
+        guard !shouldSendElsewhere(context.connection) else { return context.fail() }
         // Version 0 has no null: there an empty list means all topics.
         let wanted = context.version == 0 && request.topics?.isEmpty == true ? nil : request.topics
         let missing = mayAutoCreate(request, context) ? missingTopics(wanted ?? []) : []

@@ -35,8 +35,6 @@ public struct GroupDescription: Hashable, Sendable {
         /// What it shall own; the same as ``assigned`` in a classic group.
         public var target: [TopicPartition]
 
-        /// Partitions that it must give up and has not yet: others may wait for them.
-        public var toRevoke: [TopicPartition] { assigned.filter { !target.contains($0) } }
         /// Partitions that it is to get and has not yet.
         public var toReceive: [TopicPartition] { target.filter { !assigned.contains($0) } }
     }
@@ -49,7 +47,7 @@ public struct GroupDescription: Hashable, Sendable {
     /// What decides who owns what; empty while nothing does.
     public var assignor: String
     public var coordinator: Int32
-    /// What the broker says beside: why a rebalance does not end, for example.
+    /// What the broker says beside; Martlet: who holds up a rebalance, and for how long.
     public var note: String?
     /// By client and id.
     public var members: [Member]

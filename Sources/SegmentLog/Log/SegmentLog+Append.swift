@@ -70,11 +70,12 @@ extension SegmentLog {
 
     private func place(_ block: Block, token: UInt64) {
         invariant(writer != nil, "the log was opened read-only")
-        if block.segment == block.base { submit(.roll(to: block.base, sealing: index.roll(to: block.base))) }
+        let beginsSegment = block.segment == block.base
+        let roll = beginsSegment ? WriteCommand.Roll(base: block.base, sealing: index.roll(to: block.base)) : nil
         let position = index.active?.end ?? 0
         index.append(BlockLocation(block.header, at: position))
         terms.note(block.base, block.term)
         ring.append(block)
-        submit(.append(.init(position: position, bytes: block.bytes, last: block.last, token: token)))
+        submit(.append(.init(roll: roll, position: position, bytes: block.bytes, last: block.last, token: token)))
     }
 }

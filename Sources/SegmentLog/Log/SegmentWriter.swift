@@ -102,9 +102,9 @@ final class SegmentWriter: @unchecked Sendable {
         for command in commands {
             switch command {
             case .append(let append):
+                if let begun = append.roll { try roll(to: begun.base, sealing: begun.sealing) }
                 stage(append)
                 group.token = append.token
-            case .roll(let base, let table): try roll(to: base, sealing: table)
             case .truncate(let truncation): try truncate(truncation)
             case .saveHardState(let hardState):
                 try writeStaged()

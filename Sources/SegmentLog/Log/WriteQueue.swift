@@ -5,15 +5,22 @@ import Synchronization
 /// What the loop asks of the writer; executed in order.
 enum WriteCommand: Sendable {
     case append(Append)
-    /// Begins segment `base`. The active one, if any, is complete: `sealing` is its table.
-    case roll(to: LogIndex, sealing: SegmentTable?)
     case truncate(Truncation)
     case saveHardState(HardStateRecord)
     /// These segments go; `first` is the oldest one that stays.
     case reclaim([LogIndex], first: LogIndex)
     case close
 
+    /// Begins segment `base`. The active one, if any, is complete: `sealing` is its table.
+    struct Roll: Sendable {
+        var base: LogIndex
+        var sealing: SegmentTable?
+    }
+
     struct Append: Sendable {
+        /// Set when the block is the first of a segment. No command of its own: a group that ended with it would leave
+        /// a segment without a block, which recovery takes for damage.
+        var roll: Roll?
         var position: Int
         var bytes: ByteBuffer
         var last: LogIndex

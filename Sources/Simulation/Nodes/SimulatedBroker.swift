@@ -95,13 +95,14 @@ public final class SimulatedBroker {
         configuration.compression = world.options.compression
         configuration.tailBytesMax = world.options.tailBytes
         configuration.pendingBytesMax = world.options.pendingBytes
+        configuration.groups = world.options.groups
         let link = BrokerLink(id: id, in: world)
         let broker = Broker(
             configuration: configuration, logs: logs.map { SegmentBlockLog($0) }, transport: link, forwarding: link,
             encoderThread: SimulatedExecutor(world.scheduler, life: life, latency: { .microseconds(50) }),
             eventLoop: loop, wallClock: { [unowned world, id] in world.wallClock(of: id) },
             seed: random.seed(for: "broker \(starts)"), logger: world.logger)
-        broker.onStorageFailure = { [weak self] error in self?.storageFailed(error) }
+        broker.onStorageFailure = { [weak self] _, error in self?.storageFailed(error) }
         self.link = link
         self.broker = broker
         broker.start()

@@ -85,6 +85,26 @@ import Testing
         #expect(Self.count(given) == 2 && given.heartbeatIntervalMs == 5_000)
     }
 
+    @Test func `who does not give up partitions is named, with how long others have waited`() throws {
+        let (world, first) = try Self.world()
+        let second = world.client(of: first.broker)
+        _ = try first.call(Self.join("a"))
+        func note() throws -> String? {
+            let described = try #require(
+                try second.call(ConsumerGroupDescribeRequest { $0.groupIDs = ["g"] }).groups.first)
+            #expect(described.errorCode == .none)
+            return described.errorMessage
+        }
+        #expect(try note() == nil)
+        _ = try second.call(Self.join("b"))
+        let asked = try first.call(Self.beat("a", 1))
+        world.run(for: .seconds(7))
+        #expect(try note() == "held up for 7 s by a (client test), who must give up partitions")
+        let kept = try #require(asked.assignment?.topicPartitions)
+        _ = try first.call(Self.beat("a", asked.memberEpoch, owned: kept))
+        #expect(try note() == nil)
+    }
+
     @Test func `version 0 gives a member its id`() throws {
         let (_, client) = try Self.world()
         let joined = try client.call(Self.join(""), version: 0)

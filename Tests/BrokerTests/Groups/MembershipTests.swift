@@ -66,6 +66,29 @@ import Testing
         #expect(try second.wait(for: waiting).assignment == ByteBuffer(string: "1"))
     }
 
+    @Test func `who holds up a rebalance is named, with for how long`() throws {
+        let (world, first) = try Self.world()
+        let old = try first.becomeOnlyMember(of: "g")
+        let second = world.client(of: first.broker), third = world.client(of: first.broker)
+        func note() throws -> String? {
+            let request = DescribeGroupsRequest { $0.groups = ["g"] }
+            let described = try #require(try third.call(request).groups.first)
+            #expect(described.errorCode == .none)
+            return described.errorMessage
+        }
+        #expect(try note() == nil)
+        let id = try second.call(SimulatedClient.joinRequest("g")).memberID
+        let joining = try second.send(SimulatedClient.joinRequest("g", memberID: id))
+        world.run(for: .milliseconds(3_500))
+        #expect(try note() == "held up for 3 s by \(old.memberID) (client test), who must join again")
+        let leader = try first.join("g", memberID: old.memberID)
+        _ = try second.wait(for: joining)
+        world.run(for: .milliseconds(2_500))
+        #expect(try note() == "held up for 2 s by \(leader.memberID) (client test), who must send the assignment")
+        _ = try first.call(SimulatedClient.syncRequest("g", leader, [leader.memberID: "0", id: "1"]))
+        #expect(try note() == nil)
+    }
+
     @Test func `a member that is silent is removed after its session`() throws {
         let (world, client) = try Self.world()
         let joined = try client.becomeOnlyMember(of: "g")

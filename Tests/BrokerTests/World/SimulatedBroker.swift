@@ -77,7 +77,7 @@ final class SimulatedBroker {
                 configuration: configuration, logs: logs, transport: peers, forwarding: peers, encoderThread: encoder,
                 eventLoop: loop, wallClock: { [unowned world] in world.wallClock },
                 seed: RandomSource(seed: world.seed).seed(for: "broker \(id), start \(starts)"), logger: world.logger)
-            broker.onStorageFailure = { [unowned self] error in storageFailure = error }
+            broker.onStorageFailure = { [unowned self] _, error in storageFailure = error }
             peers.broker = broker
             broker.start()
             return broker
@@ -100,6 +100,9 @@ final class SimulatedBroker {
 
     /// Nothing is read from disk for a while, or reading goes on.
     func setReaderStalled(_ isStalled: Bool) { process?.reader.isStalled = isStalled }
+
+    /// How many reads from disk are still to be done.
+    var waitingReads: Int { process?.reader.jobCount ?? 0 }
 
     /// A segment of shard 0 as it stands on the disk; nil if there is none.
     func segment(_ base: LogIndex) -> [UInt8]? { disk.content("shard-0/\(LogLayout.segmentName(base))") }

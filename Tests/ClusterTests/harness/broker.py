@@ -37,8 +37,13 @@ class Broker:
     # Every broker of the test run, so that a failing test can show what they logged.
     started = []
 
-    def __init__(self, node_id, data_dir, cluster=None, kafka_port=None, peer_port=None, options=()):
+    def __init__(
+            self, node_id, data_dir, cluster=None, kafka_port=None, peer_port=None, options=(), host="127.0.0.1",
+            launcher=()):
+        """`launcher` is a command that executes the one behind it, somewhere else."""
         self.node_id = node_id
+        self.host = host
+        self.launcher = list(launcher)
         self.data_dir = pathlib.Path(data_dir)
         self.kafka_port = kafka_port or free_port()
         self.peer_port = peer_port or free_port()
@@ -49,7 +54,7 @@ class Broker:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.kafka_port}"
+        return f"{self.host}:{self.kafka_port}"
 
     @property
     def is_running(self):
@@ -69,11 +74,11 @@ class Broker:
 
     def command(self, *extra):
         arguments = [
-            BINARY, "serve", "--node-id", str(self.node_id), "--data-dir", str(self.data_dir),
+            *self.launcher, BINARY, "serve", "--node-id", str(self.node_id), "--data-dir", str(self.data_dir),
             "--listen", self.address, "--log-level", "info",
         ]
         if self.cluster:
-            arguments += ["--peer-listen", f"127.0.0.1:{self.peer_port}", "--cluster", self.cluster]
+            arguments += ["--peer-listen", f"{self.host}:{self.peer_port}", "--cluster", self.cluster]
         if "--segment-mib" not in self.options:
             arguments += ["--segment-mib", str(SEGMENT_MIB)]
         return arguments + self.options + list(extra)

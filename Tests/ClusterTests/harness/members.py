@@ -58,6 +58,9 @@ class Member:
         self.errors = []
         self.rebalances = 0
         self._stopping = threading.Event()
+        # librdkafka up to 2.16 does not ask again for committed offsets when its request was lost with the coordinator,
+        # and never acknowledges then what it was assigned. After this time the group expires it, and it begins anew.
+        settings.setdefault("max_poll_interval_ms", 10_000)
         self._consumer = client.consumer(
             bootstrap, group_id=group, group_protocol="consumer", client_id=name, auto_offset_reset="earliest",
             enable_auto_offset_store=False, enable_auto_commit=True, auto_commit_interval_ms=200,

@@ -10,8 +10,8 @@ _never = threading.Event()
 def wait_until(condition, what, timeout=30.0):
     """Calls `condition` until it returns something true, and returns that.
 
-    Fails the test, naming `what`, when `timeout` seconds pass first. The limit is generous: it only ends a test that
-    would hang, on a machine that may be busy.
+    Fails the test, naming `what` (words, or what makes them then), when `timeout` seconds pass first. The limit is
+    generous: it only ends a test that would hang, on a machine that may be busy.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -19,5 +19,6 @@ def wait_until(condition, what, timeout=30.0):
         if result:
             return result
         if time.monotonic() > deadline:
-            raise AssertionError(f"within {timeout:.0f} s this did not happen: {what}")
+            raise AssertionError(
+                f"within {timeout:.0f} s this did not happen: {what() if callable(what) else what}")
         _never.wait(_POLL_SECONDS)

@@ -28,6 +28,16 @@ final class ConsumerGroupCoordinator {
 
     private func group(_ groupID: String) -> ConsumerGroup? { surroundings.group(groupID)?.consumer }
 
+    /// The members that have not given up what others shall get.
+    func holdUp(of groupID: String) -> GroupHoldUp? {
+        let revocations = timers.revocations(in: groupID)
+        guard let group = group(groupID), let began = revocations.values.min() else { return nil }
+        let members = revocations.keys.sorted().map { memberID in
+            GroupHoldUp.Member(id: memberID, clientID: group.members[memberID]?.clientID ?? "")
+        }
+        return GroupHoldUp(members: members, missing: .revocation, elapsed: surroundings.now() - began)
+    }
+
     // MARK: Requests
 
     /// Takes a heartbeat. One that changes nothing is answered at once.

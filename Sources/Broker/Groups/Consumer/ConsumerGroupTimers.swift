@@ -19,6 +19,7 @@ struct ConsumerGroupTimers {
         var session: NIODeadline
         /// While the member has something to give up.
         var revocation: NIODeadline?
+        var revocationBegan: NIODeadline?
     }
 
     private let sessionTimeout: TimeAmount
@@ -43,7 +44,9 @@ struct ConsumerGroupTimers {
             }
             if member.revoking.isEmpty {
                 timer.revocation = nil
+                timer.revocationBegan = nil
             } else if timer.revocation == nil {
+                timer.revocationBegan = now
                 timer.revocation = now + .milliseconds(Int64(member.rebalanceTimeout))
             }
             note(timer)
@@ -54,6 +57,11 @@ struct ConsumerGroupTimers {
     /// The member showed that it is alive.
     mutating func touch(_ groupID: String, _ memberID: String, now: NIODeadline) {
         timers[groupID]?[memberID]?.session = now + sessionTimeout
+    }
+
+    /// Since when the members have something to give up that have.
+    func revocations(in groupID: String) -> [String: NIODeadline] {
+        timers[groupID]?.compactMapValues(\.revocationBegan) ?? [:]
     }
 
     /// The members whose time is up. They are named again a second later, unless they are gone by then.

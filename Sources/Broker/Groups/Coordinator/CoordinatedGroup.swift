@@ -22,6 +22,7 @@ final class CoordinatedGroup {
 
     private let initialDelayLength: TimeAmount
     private var phase: Phase?
+    private var phaseBegan = NIODeadline.distantFuture
     private(set) var joins: [String: WaitingJoin] = [:]
     private(set) var syncs: [String: WaitingSync] = [:]
     /// Member ids given to clients that have not joined with them yet, and until when they are theirs.
@@ -138,6 +139,7 @@ final class CoordinatedGroup {
     private func enter(_ new: Phase, _ group: ClassicGroup, _ now: NIODeadline, isAdopted: Bool) {
         let old = phase
         phase = new
+        phaseBegan = now
         isCompletionProposed = false
         joinDeadline = nil
         initialDelay = nil
@@ -272,6 +274,28 @@ final class CoordinatedGroup {
         delay.until = min(now + initialDelayLength, delay.end)
         delay.hasNewMember = false
         initialDelay = delay
+    }
+
+    // MARK: For people
+
+    /// Whom the group waits for in the present rebalance.
+    func holdUp(of group: ClassicGroup, now: NIODeadline) -> GroupHoldUp? {
+        let missing: GroupHoldUp.Missing
+        let members: [ClassicMember]
+        switch group.state {
+        case .preparingRebalance:
+            missing = .join
+            members = group.sortedMembers.filter { !$0.hasJoined }
+        case .completingRebalance:
+            missing = .assignment
+            members = group.sortedMembers.filter { $0.memberID == group.leaderID }
+        case .stable, .empty:
+            return nil
+        }
+        guard !members.isEmpty else { return nil }
+        return GroupHoldUp(
+            members: members.map { GroupHoldUp.Member(id: $0.memberID, clientID: $0.clientID) }, missing: missing,
+            elapsed: max(now - phaseBegan, .zero))
     }
 
     private static func again(_ timeout: Int32) -> TimeAmount { .milliseconds(Int64(max(timeout, 1_000))) }

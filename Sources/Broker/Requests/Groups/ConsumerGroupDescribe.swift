@@ -19,7 +19,8 @@ extension Broker {
         ConsumerGroupDescribeResponse.Group { answer in
             answer.groupID = groupID
             do throws(GroupRefusal) {
-                guard let group = try coordinator(ofGroup: groupID).group(groupID)?.consumer else {
+                let coordinator = try coordinator(ofGroup: groupID)
+                guard let group = coordinator.group(groupID)?.consumer else {
                     answer.errorCode = .groupIDNotFound
                     answer.errorMessage = "there is no group of this name that uses the new protocol"
                     return
@@ -28,6 +29,8 @@ extension Broker {
                 answer.groupEpoch = group.epoch
                 answer.assignmentEpoch = group.epoch
                 answer.assignorName = group.assignor.name
+                // Beside no error it is a note: clients show it or do not.
+                answer.errorMessage = coordinator.holdUp(of: groupID)?.text
                 answer.members = group.members.values.sorted { $0.id < $1.id }.map { describe($0, of: group) }
             } catch {
                 answer.errorCode = error.code

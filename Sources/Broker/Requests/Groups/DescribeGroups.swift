@@ -24,12 +24,14 @@ extension Broker {
         DescribeGroupsResponse.Group { answer in
             answer.groupID = groupID
             do throws(GroupRefusal) {
-                let group = try coordinator(ofGroup: groupID).group(groupID)
+                let coordinator = try coordinator(ofGroup: groupID), group = coordinator.group(groupID)
                 switch group?.membership {
                 case .none?:
                     answer.groupState = ClassicGroup.State.empty.rawValue
                 case .classic(let classic)?:
                     Self.describe(classic, &answer)
+                    // Beside no error it is a note: clients show it or do not.
+                    answer.errorMessage = coordinator.holdUp(of: groupID)?.text
                 case .consumer?, nil:
                     // ConsumerGroupDescribe is for those of the new protocol. Before version 6 a group that is not
                     // there is a dead one.

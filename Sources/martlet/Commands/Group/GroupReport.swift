@@ -23,19 +23,8 @@ struct GroupReport: Encodable, Sendable {
         var epoch: Int32?
         var subscription: [String]
         var assigned: [String]
-        /// Partitions that it has to give up first.
-        var toRevoke: [String]
+        /// Partitions that it shall have and has not yet.
         var toReceive: [String]
-    }
-
-    /// Why partitions do not have the owner they shall have.
-    struct HoldUp: Encodable, Sendable {
-        var member: String
-        var client: String
-        /// What it must give up.
-        var partitions: [String]
-        /// The clients that wait for them.
-        var waiting: [String]
     }
 
     var group: String
@@ -44,10 +33,10 @@ struct GroupReport: Encodable, Sendable {
     var epoch: Int32?
     var assignor: String
     var coordinator: Int32
+    /// Who holds up a rebalance, and for how long.
     var note: String?
     var partitions: [Partition]
     var members: [Member]
-    var heldUpBy: [HoldUp]
 
     init(
         _ group: GroupDescription, committed: [TopicPartition: CommittedOffset], ends: [TopicPartition: Int64?]
@@ -70,14 +59,7 @@ struct GroupReport: Encodable, Sendable {
             Member(
                 id: member.id, instanceID: member.instanceID, client: member.clientID, host: member.host,
                 epoch: member.epoch, subscription: member.subscription, assigned: member.assigned.map(\.description),
-                toRevoke: member.toRevoke.map(\.description), toReceive: member.toReceive.map(\.description))
-        }
-        heldUpBy = group.members.filter { !$0.toRevoke.isEmpty }.map { member in
-            HoldUp(
-                member: member.id, client: member.clientID, partitions: member.toRevoke.map(\.description),
-                waiting: group.members.filter { other in
-                    other.toReceive.contains { member.toRevoke.contains($0) }
-                }.map(\.clientID))
+                toReceive: member.toReceive.map(\.description))
         }
     }
 
@@ -106,12 +88,6 @@ struct GroupReport: Encodable, Sendable {
         if let epoch { head += "  epoch \(epoch)" }
         var lines = [head]
         if let note, !note.isEmpty { lines.append(note) }
-        for holdUp in heldUpBy {
-            let waiting = holdUp.waiting.isEmpty ? "" : "; \(holdUp.waiting.joined(separator: ", ")) waits"
-            lines.append(
-                "held up by \(holdUp.client) (\(holdUp.member)): it has not given up "
-                    + holdUp.partitions.joined(separator: ", ") + waiting)
-        }
         if !partitions.isEmpty { lines += ["", partitionTable] }
         if !members.isEmpty { lines += ["", memberTable] }
         return lines.joined(separator: "\n")

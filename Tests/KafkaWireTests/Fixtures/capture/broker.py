@@ -136,6 +136,21 @@ class Broker:
             {"ResourceType": r["ResourceType"], "ResourceName": r["ResourceName"]} for r in request["Resources"]
         ]}
 
+    def on_DeleteRecords(self, request):
+        return {"Topics": [
+            {"Name": t["Name"], "Partitions": [
+                {"PartitionIndex": p["PartitionIndex"], "LowWatermark": 1} for p in t["Partitions"]]}
+            for t in request["Topics"]
+        ]}
+
+    def on_AlterConfigs(self, request):
+        return {"Responses": [
+            {"ResourceType": r["ResourceType"], "ResourceName": r["ResourceName"], "ErrorMessage": None}
+            for r in request["Resources"]
+        ]}
+
+    on_IncrementalAlterConfigs = on_AlterConfigs
+
     def on_DescribeCluster(self, request):
         return {"ClusterId": "capture", "ControllerId": 1,
                 "Brokers": [{"BrokerId": 1, "Host": "127.0.0.1", "Port": self.port}]}

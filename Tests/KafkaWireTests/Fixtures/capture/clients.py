@@ -64,6 +64,16 @@ def confluent(address, step):
     attempt(lambda: wait(admin.describe_configs([ConfigResource("topic", "orders")], request_timeout=4)))
     attempt(lambda: wait(admin.list_offsets({TopicPartition("orders", 0): OffsetSpec.max_timestamp()})))
     attempt(lambda: admin.describe_cluster(request_timeout=4).result(4))
+    from confluent_kafka import ElectionType
+    from confluent_kafka.admin import AlterConfigOpType, ConfigEntry
+    change = ConfigEntry("retention.ms", "2000", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource("topic", "orders", incremental_configs=[change])
+    attempt(lambda: wait(admin.incremental_alter_configs([resource], request_timeout=4)))
+    resource = ConfigResource("topic", "orders", set_config={"retention.ms": "2000"})
+    attempt(lambda: wait(admin.alter_configs([resource], request_timeout=4)))
+    attempt(lambda: wait(admin.delete_records([TopicPartition("orders", 0, 1)], request_timeout=4)))
+    place = [TopicPartition("orders", 0)]
+    attempt(lambda: admin.elect_leaders(ElectionType.PREFERRED, place).result(4))
     attempt(lambda: wait(admin.delete_topics(["orders"], request_timeout=4)))
 
 
@@ -102,12 +112,24 @@ def kafka_python(address, step):
     attempt(lambda: admin.create_partitions({"orders": NewPartitions(5)}))
     attempt(lambda: admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, "orders")]))
     attempt(lambda: admin.describe_cluster())
+    place = TopicPartition("orders", 0)
+    for incremental in (False, True):
+        resource = ConfigResource(ConfigResourceType.TOPIC, "orders", {"retention.ms": "2000"})
+        attempt(lambda: admin.alter_configs([resource], incremental=incremental, raise_on_unknown=False))
+    attempt(lambda: admin.delete_records({place: 1}))
+    attempt(lambda: admin.describe_log_dirs({"orders": [0]}))
+    attempt(lambda: admin.describe_log_dirs())
+    attempt(lambda: admin.describe_metadata_quorum())
+    attempt(lambda: admin.describe_topic_partitions(["orders"], cursor={"topic_name": "orders", "partition_index": 1}))
+    attempt(lambda: admin.elect_leaders(0, {"orders": [0]}))
+    attempt(lambda: admin.alter_partition_reassignments({place: [1], TopicPartition("orders", 1): None}))
+    attempt(lambda: admin.list_partition_reassignments([place]))
     attempt(lambda: admin.delete_topics(["orders"]))
 
 
 async def aiokafka_session(address):
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-    from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+    from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
     from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
     async def attempt_async(action):
@@ -138,6 +160,10 @@ async def aiokafka_session(address):
         await attempt_async(admin.create_topics([NewTopic("orders", 3, 1, topic_configs={"retention.ms": "1000"})]))
         await attempt_async(admin.create_partitions({"orders": NewPartitions(5)}))
         await attempt_async(admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, "orders")]))
+        resource = ConfigResource(ConfigResourceType.TOPIC, "orders", configs={"retention.ms": "2000"})
+        await attempt_async(admin.alter_configs([resource]))
+        before = RecordsToDelete(before_offset=1)
+        await attempt_async(admin.delete_records({TopicPartition("orders", 0): before}))
         await attempt_async(admin.delete_topics(["orders"]))
         await admin.close()
 

@@ -70,6 +70,12 @@ def default(field):
     return [] if kind.startswith("[]") else {}
 
 
+def is_optional_struct(field, version):
+    """Whether a byte says if there is a structure."""
+    named = field["type"] in FORMATS or field["type"] in ("bool", "uuid", "string", "bytes", "records")
+    return not named and not field["type"].startswith("[]") and within(field.get("nullableVersions"), version)
+
+
 def uvarint(number):
     out = b""
     while number >= 0x80:
@@ -115,6 +121,8 @@ class Writer:
                 if current != default(field):
                     data = self.value(field["type"], field.get("fields"), current)
                     tagged.append((field["tag"], data))
+            elif is_optional_struct(field, self.version):
+                out += b"\xff" if current is None else b"\1" + self.struct(field["fields"], current)
             else:
                 out += self.value(field["type"], field.get("fields"), current)
         if self.flexible:
@@ -171,6 +179,9 @@ class Reader:
             value[field["name"]] = default(field)
             untagged = not within(field.get("taggedVersions"), self.version)
             if within(field["versions"], self.version) and untagged:
+                if is_optional_struct(field, self.version) and self.number(">b") < 0:
+                    value[field["name"]] = None
+                    continue
                 value[field["name"]] = self.value(field["type"], field.get("fields"))
         if self.flexible:
             for _ in range(self.uvarint()):
