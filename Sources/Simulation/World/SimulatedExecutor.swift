@@ -11,6 +11,7 @@ public final class SimulatedExecutor: StorageExecutor, @unchecked Sendable {
     private let latency: () -> TimeSpan
     /// When the job submitted last will be done.
     private var busyUntil = Instant.zero
+    private var stalledUntil = Instant.zero
 
     /// - Parameter latency: how long the next job takes; drawn once for each.
     public init(_ scheduler: Scheduler, life: Life, latency: @escaping () -> TimeSpan) {
@@ -24,9 +25,12 @@ public final class SimulatedExecutor: StorageExecutor, @unchecked Sendable {
         let span = latency()
         let end = start + span
         busyUntil = end
-        scheduler.at(start + span / 2, for: life) { [life] in life.delayNews(until: end, of: job) }
+        scheduler.at(start + span / 2, for: life) { [self] in life.delayNews(until: max(end, stalledUntil), of: job) }
     }
 
-    /// Nothing more is done before `time`: a disk that stalls.
-    public func stall(until time: Instant) { busyUntil = max(busyUntil, time) }
+    /// Nothing more is done before `time`, and what is being done is heard of no sooner: a disk that stalls.
+    public func stall(until time: Instant) {
+        busyUntil = max(busyUntil, time)
+        stalledUntil = max(stalledUntil, time)
+    }
 }
