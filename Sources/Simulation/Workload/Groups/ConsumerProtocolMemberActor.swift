@@ -120,6 +120,7 @@ final class ConsumerProtocolMemberActor: GroupMember {
     }
 
     private func meet(_ fate: MemberFate) {
+        world.tell("\(name): \(fate)")
         switch fate {
         case .crash: end(isMachine: random.next() % 2 == 0)
         case .leave: leave()
@@ -210,6 +211,7 @@ final class ConsumerProtocolMemberActor: GroupMember {
             world.failPromise("group \(plan.id): \(name) is told epoch \(response.memberEpoch) after \(epoch)")
         }
         let isNewEpoch = response.memberEpoch != epoch, first = unansweredSince ?? sent
+        if isNewEpoch { world.tell("\(name): epoch \(response.memberEpoch)") }
         epoch = response.memberEpoch
         unansweredSince = nil
         lastBeat = sent
@@ -265,6 +267,7 @@ final class ConsumerProtocolMemberActor: GroupMember {
 
     /// The coordinator says no, to a heartbeat or to what the reader asks.
     private func refused(_ code: ErrorCode, inHeartbeat: Bool) {
+        world.tell("\(name): refused with \(code)")
         switch code {
         case .unknownMemberID, .fencedMemberEpoch: startOver(after: .milliseconds(Int64(random.next() % 100)))
         case .fencedInstanceID: end()

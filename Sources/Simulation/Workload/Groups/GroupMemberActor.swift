@@ -111,6 +111,7 @@ final class GroupMemberActor: GroupMember {
     }
 
     private func meet(_ fate: MemberFate) {
+        world.tell("\(name): \(fate)")
         switch fate {
         case .crash: end(isMachine: random.next() % 2 == 0)
         case .leave: leave()
@@ -262,6 +263,7 @@ final class GroupMemberActor: GroupMember {
         }
         groups.generations.assigned(plan.id, generation, member: instanceID ?? memberID, lanes: lanes)
         state = .member
+        world.tell("\(name): generation \(generation) with \(lanes.count) lanes\(led == nil ? "" : ", leads")")
         groups.claims.take(Set(lanes), for: claim, until: sent + claimSpan)
         reader.take(Set(lanes))
         // A former self assigned other things than there are now.
@@ -311,6 +313,7 @@ final class GroupMemberActor: GroupMember {
 
     /// The coordinator says no.
     private func refused(_ code: ErrorCode) {
+        world.tell("\(name): refused with \(code)")
         switch code {
         case .rebalanceInProgress: rejoin()
         case .illegalGeneration:
