@@ -38,7 +38,7 @@ public final class World {
         public init() {
             groups.initialRebalanceDelay = 300
             groups.sessionTimeouts = 1_000...60_000
-            groups.consumerSessionTimeout = GroupPlan.sessionTimeout
+            groups.consumerSessionTimeout = GroupPlan.consumerSessionTimeout
             groups.consumerHeartbeatInterval = GroupPlan.heartbeatInterval
         }
     }

@@ -120,6 +120,7 @@ final class ConsumerProtocolMemberActor: GroupMember {
     }
 
     private func meet(_ fate: MemberFate) {
+        world.tell("\(name): \(fate)")
         switch fate {
         case .crash: end(isMachine: random.next() % 2 == 0)
         case .leave: leave()
@@ -167,7 +168,7 @@ final class ConsumerProtocolMemberActor: GroupMember {
         let current = round, sent = world.scheduler.now, isJoin = epoch == 0
         if unansweredSince == nil { unansweredSince = sent }
         // The answer may be lost that asks for lanes, and their time begins with it.
-        groups.claims.cap(claim, at: (unansweredSince ?? sent) + .milliseconds(GroupPlan.rebalanceTimeout - 20))
+        groups.claims.cap(claim, at: (unansweredSince ?? sent) + .milliseconds(plan.rebalanceTimeout - 20))
         let request = heartbeatRequest
         mustTellAll = false
         process.askCoordinator(request, timeout: .milliseconds(1_500)) { [weak self] response in
@@ -189,7 +190,7 @@ final class ConsumerProtocolMemberActor: GroupMember {
             request.memberEpoch = epoch
             request.instanceID = instanceID
             if mustTellAll || epoch == 0 {
-                request.rebalanceTimeoutMs = Int32(GroupPlan.rebalanceTimeout)
+                request.rebalanceTimeoutMs = Int32(plan.rebalanceTimeout)
                 if let pattern = plan.pattern {
                     request.subscribedTopicRegex = pattern
                 } else {
@@ -210,10 +211,11 @@ final class ConsumerProtocolMemberActor: GroupMember {
             world.failPromise("group \(plan.id): \(name) is told epoch \(response.memberEpoch) after \(epoch)")
         }
         let isNewEpoch = response.memberEpoch != epoch, first = unansweredSince ?? sent
+        if isNewEpoch { world.tell("\(name): epoch \(response.memberEpoch)") }
         epoch = response.memberEpoch
         unansweredSince = nil
         lastBeat = sent
-        let end = sent + .milliseconds(GroupPlan.sessionTimeout - 20)
+        let end = sent + .milliseconds(plan.sessionTimeout - 20)
         if isNewEpoch { groups.claims.take([], for: claim, until: end) } else { groups.claims.renew(claim, until: end) }
         groups.claims.cap(claim, at: givingUpEnd)
         if let assignment = response.assignment {
@@ -236,14 +238,14 @@ final class ConsumerProtocolMemberActor: GroupMember {
         } else if givingUp.isEmpty {
             let new = target.subtracting(reader.lanes)
             guard !new.isEmpty else { return }
-            groups.claims.take(new, for: claim, until: sent + .milliseconds(GroupPlan.sessionTimeout - 20))
+            groups.claims.take(new, for: claim, until: sent + .milliseconds(plan.sessionTimeout - 20))
             reader.take(new)
         }
     }
 
     /// Takes its time for it, more than it has now and then, and commits first perhaps.
     private func giveUp(_ lanes: Set<Lane>, asked: Instant) {
-        givingUpEnd = min(givingUpEnd, asked + .milliseconds(GroupPlan.rebalanceTimeout - 20))
+        givingUpEnd = min(givingUpEnd, asked + .milliseconds(plan.rebalanceTimeout - 20))
         groups.claims.cap(claim, at: givingUpEnd)
         givingUp.formUnion(lanes)
         let current = round
@@ -265,6 +267,7 @@ final class ConsumerProtocolMemberActor: GroupMember {
 
     /// The coordinator says no, to a heartbeat or to what the reader asks.
     private func refused(_ code: ErrorCode, inHeartbeat: Bool) {
+        world.tell("\(name): refused with \(code)")
         switch code {
         case .unknownMemberID, .fencedMemberEpoch: startOver(after: .milliseconds(Int64(random.next() % 100)))
         case .fencedInstanceID: end()

@@ -111,6 +111,7 @@ final class GroupMemberActor: GroupMember {
     }
 
     private func meet(_ fate: MemberFate) {
+        world.tell("\(name): \(fate)")
         switch fate {
         case .crash: end(isMachine: random.next() % 2 == 0)
         case .leave: leave()
@@ -173,7 +174,7 @@ final class GroupMemberActor: GroupMember {
         groups.claims.giveUpAll(of: claim)
         reader.giveUpAll()
         let current = round, least = groups.generations.newest(of: plan.id)
-        let timeout = TimeSpan.milliseconds(GroupPlan.rebalanceTimeout + 2_000)
+        let timeout = TimeSpan.milliseconds(plan.rebalanceTimeout + 2_000)
         process.askCoordinator(joinRequest, timeout: timeout) { [weak self] response in
             guard let self, round == current else { return }
             guard let response else { return joinLater() }
@@ -184,8 +185,8 @@ final class GroupMemberActor: GroupMember {
     private var joinRequest: JoinGroupRequest {
         JoinGroupRequest { request in
             request.groupID = plan.id
-            request.sessionTimeoutMs = Int32(GroupPlan.sessionTimeout)
-            request.rebalanceTimeoutMs = Int32(GroupPlan.rebalanceTimeout)
+            request.sessionTimeoutMs = Int32(plan.sessionTimeout)
+            request.rebalanceTimeoutMs = Int32(plan.rebalanceTimeout)
             request.memberID = memberID
             request.groupInstanceID = instanceID
             request.protocolType = "consumer"
@@ -247,7 +248,7 @@ final class GroupMemberActor: GroupMember {
             request.protocolName = protocolName
             request.assignments = assignments
         }
-        let timeout = TimeSpan.milliseconds(GroupPlan.rebalanceTimeout + 2_000)
+        let timeout = TimeSpan.milliseconds(plan.rebalanceTimeout + 2_000)
         process.askCoordinator(request, timeout: timeout) { [weak self] response in
             guard let self, round == current else { return }
             guard let response else { return joinLater() }
@@ -262,7 +263,8 @@ final class GroupMemberActor: GroupMember {
         }
         groups.generations.assigned(plan.id, generation, member: instanceID ?? memberID, lanes: lanes)
         state = .member
-        groups.claims.take(Set(lanes), for: claim, until: sent + Self.claimSpan)
+        world.tell("\(name): generation \(generation) with \(lanes.count) lanes\(led == nil ? "" : ", leads")")
+        groups.claims.take(Set(lanes), for: claim, until: sent + claimSpan)
         reader.take(Set(lanes))
         // A former self assigned other things than there are now.
         if let led, Set(led.own) != Set(lanes) { rejoin() }
@@ -271,8 +273,7 @@ final class GroupMemberActor: GroupMember {
     // MARK: Membership
 
     /// How long what the coordinator has confirmed holds, measured by a clock that may be a little fast.
-    private static let claimSpan = TimeSpan.milliseconds(
-        min(GroupPlan.sessionTimeout, GroupPlan.rebalanceTimeout) - 20)
+    private var claimSpan: TimeSpan { .milliseconds(min(plan.sessionTimeout, plan.rebalanceTimeout) - 20) }
 
     /// A heartbeat now and then while it is a member, for the life of the process.
     private func beat() {
@@ -294,7 +295,7 @@ final class GroupMemberActor: GroupMember {
         process.askCoordinator(request, timeout: .milliseconds(1_500)) { [weak self] response in
             guard let self, let response, round == current, state == .member else { return }
             guard response.errorCode == .none else { return refused(response.errorCode) }
-            groups.claims.renew(claim, until: sent + Self.claimSpan)
+            groups.claims.renew(claim, until: sent + claimSpan)
             lookForChanges()
         }
     }
@@ -312,6 +313,7 @@ final class GroupMemberActor: GroupMember {
 
     /// The coordinator says no.
     private func refused(_ code: ErrorCode) {
+        world.tell("\(name): refused with \(code)")
         switch code {
         case .rebalanceInProgress: rejoin()
         case .illegalGeneration:

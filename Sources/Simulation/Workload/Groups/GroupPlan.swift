@@ -13,8 +13,12 @@ struct GroupPlan {
     var fateMin = TimeSpan.seconds(1)
     var fateMax = TimeSpan.seconds(6)
 
-    static let sessionTimeout: Milliseconds = 3_000
-    static let rebalanceTimeout: Milliseconds = 3_000
+    /// Where the session is longer than a rebalance may take, a static member may sleep through one and stay a member.
+    var sessionTimeout = Self.consumerSessionTimeout
+    var rebalanceTimeout: Milliseconds = 3_000
+
+    static let consumerSessionTimeout: Milliseconds = 3_000
+    static let sessionTimeoutMax: Milliseconds = 5_000
     static let heartbeatInterval: Milliseconds = 700
 
     func subscribes(to name: String) -> Bool { topicNames.contains(name) }

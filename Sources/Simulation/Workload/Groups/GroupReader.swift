@@ -186,10 +186,9 @@ final class GroupReader {
         let ready = holdings.values.filter { $0.position != nil }.sorted { $0.lane < $1.lane }
         let leaders = Set(ready.compactMap { process.view.leader(of: $0.lane) })
             .sorted { ($0.id, $0.epoch) < ($1.id, $1.epoch) }
-        guard !leaders.isEmpty, random.next() % 64 > 0 else {
-            process.refreshView()
-            return again(after: .milliseconds(100))
-        }
+        let knowsAll = ready.allSatisfy { process.view.leader(of: $0.lane) != nil }
+        if leaders.isEmpty || !knowsAll || random.next() % 64 == 0 { process.refreshView() }
+        guard !leaders.isEmpty else { return again(after: .milliseconds(100)) }
         let leader = leaders[Int(random.next() % UInt64(leaders.count))]
         let asked = ready.filter { process.view.leader(of: $0.lane) == leader }.map { holding in
             Asked(

@@ -5,7 +5,7 @@ import Basics
 /// Owner: the `Workload`.
 final class GroupWorkload {
     /// After that a group without news has no member left whose process has ended.
-    static let deathMax = TimeSpan.milliseconds(GroupPlan.sessionTimeout + 2 * GroupPlan.heartbeatInterval)
+    static let deathMax = TimeSpan.milliseconds(GroupPlan.sessionTimeoutMax + 2 * GroupPlan.heartbeatInterval)
 
     let history: GroupHistory
     private let members: [any GroupMember]
@@ -36,6 +36,10 @@ final class GroupWorkload {
             namesTopics: random.next() % 3 == 0)
         if !isClassic, random.next() % 3 == 0 { plan.pattern = pattern }
         if random.next() % 3 == 0 { plan.fateMax = .seconds(20) }
+        if isClassic, random.next() % 2 == 0 {
+            plan.sessionTimeout = GroupPlan.sessionTimeoutMax
+            plan.rebalanceTimeout = 1_500
+        }
         return plan
     }
 
