@@ -171,8 +171,8 @@ struct Recovery {
             base, shard: options.shard, fileBytes: bytes, files: files, layout: layout)
     }
 
-    /// Opens a file of which everything that is read is on the disk. What the last process left in the page cache counts
-    /// as stored from here on, so it must be; and what is taken for stored must be read from the disk.
+    /// Opens a file of which everything that is read is on the disk. What the last process left in the page cache
+    /// counts as stored from here on, so it must be; and what is taken for stored must be read from the disk.
     private func openStored(_ path: String) throws(StorageError) -> any StorageFile {
         guard !options.readOnly else { return try files.open(path, .read) }
         let file = try files.open(path, .readWrite)
