@@ -26,6 +26,7 @@ let package = Package(
         .library(name: "MartletClient", targets: ["MartletClient"]),
         .executable(name: "martlet-sim", targets: ["martlet-sim"]),
         .executable(name: "martlet", targets: ["martlet"]),
+        .executable(name: "null-broker", targets: ["null-broker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -82,6 +83,13 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "null-broker",
+            dependencies: [
+                "Networking", "KafkaWire", "SegmentLog", "Basics", "CMartlet", nioCore, nioPosix, deque,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/NullBroker", swiftSettings: strict),
 
         .testTarget(
             name: "RaftCoreTests", dependencies: ["RaftCore", "Basics"], exclude: ["Scripts"], swiftSettings: strict),

@@ -39,18 +39,36 @@ def produce_scenarios():
                        "compression": compression}
 
 
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def bench(bootstrap, *arguments):
+    """What `martlet bench` says, as soon as it can: until brokers have found each other, topics have no leader."""
+    command = [BINARY, "bench", *map(str, arguments), "--json", "--bootstrap", bootstrap]
+    deadline = time.monotonic() + 20
+    while True:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        if done.returncode == 0:
+            return json.loads(done.stdout)
+        if time.monotonic() > deadline:
+            raise SystemExit(done.stderr)
+        time.sleep(0.2)
+
+
 class Cluster:
     """Brokers as processes of their own, data in a directory that goes with them."""
 
     def __init__(self, size, compression="1"):
         self.directory = tempfile.mkdtemp(prefix="martlet-bench-", dir=os.getcwd())
         self.size, self.compression = size, compression
-        sockets = [socket.socket() for _ in range(2 * size)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        self.ports = [one.getsockname()[1] for one in sockets]
-        for one in sockets:
-            one.close()
+        self.ports = free_ports(2 * size)
         self.bootstrap = ",".join(f"127.0.0.1:{port}" for port in self.ports[:size])
         self.processes = []
 
@@ -72,20 +90,7 @@ class Cluster:
             process.wait()
 
     def bench(self, *arguments):
-        command = [BINARY, "bench", *map(str, arguments), "--json", "--bootstrap", self.bootstrap]
-        deadline = time.monotonic() + 20
-        while True:
-            # Until the brokers have found each other, the topic has no leader.
-            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-            if done.returncode == 0:
-                return json.loads(done.stdout)
-            if time.monotonic() > deadline:
-                raise SystemExit(done.stderr)
-            time.sleep(0.2)
-
-    def disk_bytes(self):
-        """Of the segments on all brokers; the space reserved for the next ones does not count."""
-        return sum(path.stat().st_blocks * 512 for path in Path(self.directory).rglob("*.log"))
+        return bench(self.bootstrap, *arguments)
 
     def __enter__(self):
         self.start()

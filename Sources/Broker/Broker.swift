@@ -121,8 +121,8 @@ public final class Broker {
 
     /// Calls back when this broker knows the cluster's state, or has waited a while for it.
     ///
-    /// Right after its start it knows no topics and no brokers. Clients take a broker that is not named for one that was
-    /// removed, and some (librdkafka 2.12 to 2.16) do not come back from having lost all.
+    /// Right after its start it knows no topics and no brokers. Clients take a broker that is not named for one that
+    /// was removed, and some (librdkafka 2.12 to 2.16) do not come back from having lost all.
     func whenCaughtUp(_ body: @escaping () -> Void) {
         guard !knowsAllTopics else { return body() }
         catchUpWaiters.append((loop.now + Self.catchUpWait, body))

@@ -16,6 +16,7 @@ final class Shard {
     var waitingFetches = WaitingFetches()
     private var offsetTables: OffsetTables
     private var coldBlocks: BlockCache
+    private var blockLoads = BlockLoads()
     /// While this broker leads the shard and serves it.
     var groupCoordinator: GroupCoordinator?
     /// Deleted topics whose partitions are being dropped.
@@ -76,15 +77,41 @@ final class Shard {
         }
     }
 
-    /// The block, and some that follow it.
-    private func loadBlock(_ index: LogIndex, _ completion: @escaping (Result<Void, StorageError>) -> Void) {
-        node.log.read(from: index, maxBytes: Self.readAheadBytes, decompress: true) { [self] result in
-            completion(result.map { blocks in
-                // What is not committed may yet be cut off and replaced: it must not be remembered.
-                for block in blocks.reversed() where block.rawPayload != nil && block.last <= node.commitIndex {
-                    coldBlocks.insert(block)
-                }
-            })
+    /// The block, and some that follow it; or what a load brings that is under way.
+    private func loadBlock(_ index: LogIndex, _ completion: @escaping BlockLoads.Completion) {
+        let waiter = BlockLoads.Waiter(index: index, completion: completion)
+        if !blockLoads.join(waiter) { startLoad(for: waiter) }
+    }
+
+    private func startLoad(for waiter: BlockLoads.Waiter) {
+        let number = blockLoads.begin(from: waiter.index)
+        node.log.read(from: waiter.index, maxBytes: Self.readAheadBytes, decompress: true) { [self] result in
+            let joined = blockLoads.end(number)
+            waiter.completion(result.map { remember($0) })
+            resume(joined)
+        }
+    }
+
+    private func remember(_ blocks: [Block]) {
+        // What is not committed may yet be cut off and replaced: it must not be remembered.
+        for block in blocks.reversed() where block.rawPayload != nil && block.last <= node.commitIndex {
+            coldBlocks.insert(block)
+        }
+    }
+
+    /// Goes on for those who joined a load. It may have failed, or ended before the block they want.
+    private func resume(_ waiters: [BlockLoads.Waiter]) {
+        // The first of those it did not help gets a load of its own: others could come before it again and again.
+        var mustStart = true
+        for waiter in waiters {
+            if coldBlocks.block(containing: waiter.index) != nil {
+                waiter.completion(.success(()))
+            } else if mustStart {
+                mustStart = false
+                startLoad(for: waiter)
+            } else {
+                loadBlock(waiter.index, waiter.completion)
+            }
         }
     }
 

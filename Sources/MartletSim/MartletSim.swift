@@ -19,6 +19,9 @@ struct MartletSim: ParsableCommand {
     @Option(help: "Run the worlds of a range of seeds: '1..100'.")
     var seeds: SeedRange?
 
+    @Flag(help: "A seed is the life of one log, which is stopped at every call to its disk and recovered.")
+    var crashStates = false
+
     @Option(help: "Seconds of simulated time with faults.")
     var duration: Int64 = 20
 
@@ -47,22 +50,30 @@ struct MartletSim: ParsableCommand {
     }
 
     func run() throws {
-        let span = TimeSpan.seconds(duration)
+        if brief { alarm(WorldProcess.secondsMax) }
         if let seed {
-            try runOne(seed, span)
+            try crashStates ? runCrashStates(seed) : runWorld(seed)
         } else if let seeds {
+            let arguments = crashStates ? ["--crash-states"] : ["--duration", "\(duration)"] + overrides.arguments
             let sweep = Sweep(
-                seeds: seeds.range, jobs: jobs, stopsAtFailure: untilFailure,
-                arguments: ["--duration", "\(duration)"] + overrides.arguments)
+                seeds: seeds.range, jobs: jobs, stopsAtFailure: untilFailure, isOfWorlds: !crashStates,
+                arguments: arguments)
             guard sweep.run() else { throw ExitCode.failure }
         }
     }
 
-    private func runOne(_ seed: UInt64, _ span: TimeSpan) throws {
-        var options = ExperimentOptions(seed: seed, duration: span)
+    private func runCrashStates(_ seed: UInt64) throws {
+        var states = CrashStates(seed: seed)
+        states.run()
+        guard !brief else { return print(WorldProcess.Report(states).line) }
+        print("\(states.count) states, \(states.problem.map { "VIOLATION \($0)" } ?? "everything held")")
+        if states.problem != nil { throw ExitCode.failure }
+    }
+
+    private func runWorld(_ seed: UInt64) throws {
+        var options = ExperimentOptions(seed: seed, duration: .seconds(duration))
         overrides.apply(to: &options)
         guard !brief else {
-            alarm(WorldProcess.secondsMax)
             return print(WorldProcess.Report(Experiment(options).run()).line)
         }
         print(options)
@@ -97,7 +108,8 @@ extension ExperimentReport {
         """
         \(steps) steps in \(virtualTime.nanoseconds / 1_000_000_000) simulated seconds, \(faults) faults, \
         \(elections) terms with a leader, \(blocksApplied) blocks
-        \(sent) records sent, \(acknowledged) acknowledged, \(read) read; \(calls) calls, \(failedCalls) failed
+        \(sent) records sent, \(acknowledged) acknowledged, \(read) read; \(delivered) read by groups, \
+        \(committed) offsets committed; \(calls) calls, \(failedCalls) failed
         trace \(String(traceHash, radix: 16))
         \(violation.map { "VIOLATION \($0)" } ?? "everything held")
         """

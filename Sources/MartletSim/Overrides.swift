@@ -16,6 +16,21 @@ struct Overrides: ParsableArguments {
     @Option(help: "Consumers.")
     var consumers: Int?
 
+    @Option(help: "Groups of the classic protocol.")
+    var classicGroups: Int?
+
+    @Option(help: "Groups of the new protocol.")
+    var consumerGroups: Int?
+
+    @Option(help: "Most members of a group.")
+    var groupMembers: Int?
+
+    @Option(help: "Whether records are deleted, 0 or 1.")
+    var deletions: Int?
+
+    @Option(help: "Whether configurations are changed, 0 or 1.")
+    var configurations: Int?
+
     @Option(help: "Topics at the start.")
     var topics: Int?
 
@@ -25,8 +40,7 @@ struct Overrides: ParsableArguments {
     static var kinds: String { FaultKind.allCases.map(\.rawValue).joined(separator: ", ") }
 
     func validate() throws {
-        let counts = [producers, plainProducers, consumers, topics].compactMap { $0 }
-        for count in counts where !(0...100).contains(count) {
+        for case let (_, count?) in counts where !(0...100).contains(count) {
             throw ValidationError("Counts of clients and topics are from 0 to 100.")
         }
     }
@@ -34,11 +48,16 @@ struct Overrides: ParsableArguments {
     /// These overrides as arguments of another process.
     var arguments: [String] {
         var arguments = faults.map { ["--faults", $0.argument] } ?? []
-        let counts = [
-            ("producers", producers), ("plain-producers", plainProducers), ("consumers", consumers), ("topics", topics),
-        ]
         for case (let name, let count?) in counts { arguments += ["--\(name)", "\(count)"] }
         return lite ? arguments + ["--lite"] : arguments
+    }
+
+    private var counts: [(name: String, count: Int?)] {
+        [
+            ("producers", producers), ("plain-producers", plainProducers), ("consumers", consumers), ("topics", topics),
+            ("classic-groups", classicGroups), ("consumer-groups", consumerGroups), ("group-members", groupMembers),
+            ("deletions", deletions), ("configurations", configurations),
+        ]
     }
 
     func apply(to options: inout ExperimentOptions) {
@@ -51,6 +70,11 @@ struct Overrides: ParsableArguments {
         if let plainProducers { options.workload.plainProducers = plainProducers }
         if let consumers { options.workload.consumers = consumers }
         if let topics { options.workload.topics = topics }
+        if let classicGroups { options.workload.classicGroups = classicGroups }
+        if let consumerGroups { options.workload.consumerGroups = consumerGroups }
+        if let groupMembers { options.workload.groupMembersMax = groupMembers }
+        if let deletions { options.workload.deletesRecords = deletions > 0 }
+        if let configurations { options.workload.changesConfigurations = configurations > 0 }
     }
 }
 
@@ -86,6 +110,11 @@ extension ExperimentOptions {
             ("plain-producers", workload.plainProducers, drawn.workload.plainProducers),
             ("consumers", workload.consumers, drawn.workload.consumers),
             ("topics", workload.topics, drawn.workload.topics),
+            ("classic-groups", workload.classicGroups, drawn.workload.classicGroups),
+            ("consumer-groups", workload.consumerGroups, drawn.workload.consumerGroups),
+            ("group-members", workload.groupMembersMax, drawn.workload.groupMembersMax),
+            ("deletions", workload.deletesRecords ? 1 : 0, drawn.workload.deletesRecords ? 1 : 0),
+            ("configurations", workload.changesConfigurations ? 1 : 0, drawn.workload.changesConfigurations ? 1 : 0),
         ]
         for (name, count, drawnCount) in counts where count != drawnCount { command += " --\(name) \(count)" }
         return command

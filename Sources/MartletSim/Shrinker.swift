@@ -20,6 +20,11 @@ struct Shrinker {
             for kind in smallest.options.faults.kinds {
                 attempt { $0.faults.kinds.removeAll { $0 == kind } }
             }
+            attempt { $0.workload.classicGroups = 0 }
+            attempt { $0.workload.consumerGroups = 0 }
+            attempt { $0.workload.groupMembersMax = min($0.workload.groupMembersMax, 2) }
+            attempt { $0.workload.deletesRecords = false }
+            attempt { $0.workload.changesConfigurations = false }
             attempt { $0.workload.consumers = 0 }
             attempt { $0.workload.plainProducers = 0 }
             attempt { $0.workload.idempotentProducers = min($0.workload.idempotentProducers, 1) }

@@ -3,8 +3,8 @@ import Glibc
 import Simulation
 import Synchronization
 
-/// Runs many worlds, each in a process of its own, and tells of those that fail: a world that traps or never ends
-/// costs itself, and its memory goes with it.
+/// Runs many worlds, or lives of logs, each in a process of its own, and tells of those that fail: one that traps or
+/// never ends costs itself, and its memory goes with it.
 ///
 /// Owner: the command. The threads share the counter of seeds and the results behind one lock.
 final class Sweep: Sendable {
@@ -19,14 +19,16 @@ final class Sweep: Sendable {
     private let seeds: ClosedRange<UInt64>
     private let jobs: Int
     private let stopsAtFailure: Bool
+    private let isOfWorlds: Bool
     private let arguments: [String]
     private let progress: Mutex<Progress>
 
     /// - Parameter arguments: for a process that runs the world whose seed is appended.
-    init(seeds: ClosedRange<UInt64>, jobs: Int, stopsAtFailure: Bool, arguments: [String]) {
+    init(seeds: ClosedRange<UInt64>, jobs: Int, stopsAtFailure: Bool, isOfWorlds: Bool, arguments: [String]) {
         self.seeds = seeds
         self.jobs = jobs
         self.stopsAtFailure = stopsAtFailure
+        self.isOfWorlds = isOfWorlds
         self.arguments = arguments
         progress = Mutex(Progress(next: seeds.lowerBound))
     }
@@ -39,9 +41,12 @@ final class Sweep: Sendable {
         for thread in threads { thread.join() }
         let seconds = max(0.001, (ContinuousClock.now - start) / .seconds(1))
         return progress.withLock { progress in
-            print("\(progress.done) worlds in \(Int(seconds)) s (\(Int(Double(progress.done) / seconds * 3_600)) an "
-                + "hour), \(progress.virtualSeconds) simulated seconds, \(progress.operations) operations, "
-                + "\(progress.failed.count) failed")
+            let speed = "in \(Int(seconds)) s (\(Int(Double(progress.done) / seconds * 3_600)) an hour)"
+            let subject = isOfWorlds
+                ? "\(progress.done) worlds \(speed), \(progress.virtualSeconds) simulated seconds, "
+                    + "\(progress.operations) operations"
+                : "\(progress.operations) crash states of \(progress.done) lives \(speed)"
+            print("\(subject), \(progress.failed.count) failed")
             return progress.failed.isEmpty
         }
     }
@@ -58,7 +63,7 @@ final class Sweep: Sendable {
         while let seed = takeSeed() {
             var outcome = WorldProcess.run(arguments + ["--seed", "\(seed)", "--brief"])
             // Where records may be lost, a broker that stops by one of its invariants does right.
-            if outcome.isTrap, ExperimentOptions(seed: seed).faults.isBeyondBudget { outcome.failure = nil }
+            if isOfWorlds, outcome.isTrap, ExperimentOptions(seed: seed).faults.isBeyondBudget { outcome.failure = nil }
             progress.withLock { progress in
                 progress.done += 1
                 progress.operations += outcome.report?.operations ?? 0
@@ -66,9 +71,10 @@ final class Sweep: Sendable {
                 if let failure = outcome.failure {
                     progress.failed.append(seed)
                     print("seed \(seed): \(failure)")
-                    print("  martlet-sim \((arguments + ["--seed", "\(seed)"]).joined(separator: " ")) --shrink")
+                    let command = ["martlet-sim"] + arguments + ["--seed", "\(seed)"] + (isOfWorlds ? ["--shrink"] : [])
+                    print("  \(command.joined(separator: " "))")
                 } else if progress.done % 50 == 0 {
-                    print("\(progress.done) worlds, \(progress.failed.count) failed")
+                    print("\(progress.done) done, \(progress.failed.count) failed")
                 }
                 fflush(nil)
             }

@@ -3,13 +3,14 @@ import Glibc
 import Simulation
 import Synchronization
 
-/// A world in a process of its own, and the line in which it reports.
+/// A world, or the life of a log, in a process of its own, and the line in which it reports.
 enum WorldProcess {
     /// Real time a world may take before it counts as one that never ends.
     static let secondsMax: UInt32 = 300
 
     /// What a sweep adds up.
     struct Report {
+        /// Of the clients of a world; of a log's life, the states that were judged.
         var operations: Int
         var virtualSeconds: Int64
         var violation: String?
@@ -18,6 +19,12 @@ enum WorldProcess {
             operations = report.operations
             virtualSeconds = report.virtualTime.nanoseconds / 1_000_000_000
             violation = report.violation
+        }
+
+        init(_ states: CrashStates) {
+            operations = states.count
+            virtualSeconds = 0
+            violation = states.problem
         }
 
         /// Operations, seconds, and the violation if there is one, separated by spaces.

@@ -5,8 +5,8 @@ import NIOCore
 ///
 /// Owner: a channel handler, on the event loop. Frames are slices of what was read: nothing is copied unless a frame
 /// comes in several reads, and then once. Memory grows with the bytes that arrive, never with the length announced.
-struct FrameAccumulator {
-    enum Next {
+package struct FrameAccumulator {
+    package enum Next {
         case frame(ByteBuffer)
         case needMore
         /// The announced length is negative or above the limit.
@@ -14,19 +14,19 @@ struct FrameAccumulator {
     }
 
     /// Longest frame accepted, without its length. May change between frames.
-    var frameBytesMax: Int
+    package var frameBytesMax: Int
     private let endianness: Endianness
     private var buffer = ByteBuffer()
 
-    init(frameBytesMax: Int, endianness: Endianness) {
+    package init(frameBytesMax: Int, endianness: Endianness) {
         self.frameBytesMax = frameBytesMax
         self.endianness = endianness
     }
 
     /// Bytes that arrived and are not yet part of a whole frame.
-    var bufferedBytes: Int { buffer.readableBytes }
+    package var bufferedBytes: Int { buffer.readableBytes }
 
-    mutating func append(_ bytes: ByteBuffer) {
+    package mutating func append(_ bytes: ByteBuffer) {
         if buffer.readableBytes == 0 {
             buffer = bytes
             return
@@ -44,7 +44,7 @@ struct FrameAccumulator {
     }
 
     /// The next whole frame, without its length.
-    mutating func next() -> Next {
+    package mutating func next() -> Next {
         guard let length: Int32 = buffer.getInteger(at: buffer.readerIndex, endianness: endianness) else {
             return .needMore
         }

@@ -16,6 +16,9 @@ public struct ExperimentReport: Hashable, Sendable {
     public var sent: Int
     public var acknowledged: Int
     public var read: Int
+    /// Offsets that groups committed, and records that they read.
+    public var committed: Int
+    public var delivered: Int
     public var calls: Int
     public var failedCalls: Int
 
@@ -40,6 +43,8 @@ public final class Experiment {
     private let histories: LogMatchingChecker
     private let replicas: ReplicaChecker
     private let auditor: Auditor
+    /// The members of groups as they were when the groups had settled first.
+    private var settled: [String: MemberStanding]?
 
     public init(_ options: ExperimentOptions) {
         self.options = options
@@ -52,6 +57,11 @@ public final class Experiment {
         replicas = ReplicaChecker(world, shards: shards)
         auditor = Auditor(client: world.makeClient(), history: workload.history)
         if !options.faults.isBeyondBudget { watch() }
+        auditor.onRead = { [unowned self] lane, end in
+            let name = auditor.lanes.first { $0.lane == lane }?.name ?? ""
+            let renewed = workload.history.renewedNames
+            if let flaw = workload.groups.check(lane, name: name, end: end, renewed: renewed) { world.fail(flaw) }
+        }
         world.keepsPromises = !options.faults.isBeyondBudget
     }
 
@@ -95,11 +105,15 @@ public final class Experiment {
         wait("every idempotent batch to be acknowledged", named: { workload.undecided.joined(separator: "; ") }) {
             workload.undecided.isEmpty
         }
+        wait("the administrators to be answered") { !workload.isAdministered }
         auditor.produceEverywhere()
         wait("a produce to every partition to be acknowledged", named: { auditor.missing }) { auditor.isDone }
+        verifyGroups()
         auditor.readEverything()
         wait("every partition to be read", named: { auditor.missing }) { auditor.isDone }
         wait("every broker to have applied all there is") { replicas.hasConverged }
+        workload.configurations?.readEverything()
+        wait("every broker to tell its configurations") { workload.configurations?.isDone ?? true }
         replicas.compareStates()
         replicas.compareLogs()
         wait("the logs to be read") { !replicas.isReading }
@@ -107,6 +121,28 @@ public final class Experiment {
         replicas.compareIndices()
         wait("the partitions of deleted topics to be forgotten") {
             replicas.forgetsDeletedTopics(partitionCount: auditor.partitionCount)
+        }
+    }
+
+    /// Every group comes to peace with all of its members and all partitions, and has read everything; and it stays as
+    /// it is when nothing happens: not even the loss of every coordinator makes another generation.
+    private func verifyGroups() {
+        let groups = workload.groups
+        guard !groups.isEmpty else { return }
+        var quiet = groups.standings, since = world.scheduler.now
+        wait("the groups to settle:", named: { groups.unsettled(auditor.lanes) ?? "they change" }) {
+            let standings = groups.standings
+            if standings != quiet || groups.unsettled(auditor.lanes) != nil {
+                quiet = standings
+                since = world.scheduler.now
+            }
+            // Before that the group may still wait for a member that is dead.
+            return world.scheduler.now - since > (settled == nil ? GroupWorkload.deathMax : .seconds(1))
+        }
+        guard world.violation == nil, let before = settled else { return settled = quiet }
+        for (name, standing) in before.sorted(by: { $0.key < $1.key }) where quiet[name] != standing {
+            let now = quiet[name].map { "\($0)" } ?? "out"
+            world.fail("\(name) was \(standing), and after a loss of power it is \(now)")
         }
     }
 
@@ -128,6 +164,7 @@ public final class Experiment {
             virtualTime: world.scheduler.now - .zero, traceHash: world.scheduler.traceHash, faults: nemesis.faults,
             elections: shards.elections, blocksApplied: shards.applied.reduce(0) { $0 + $1.count },
             sent: statistics.sent, acknowledged: statistics.acknowledged, read: statistics.read,
+            committed: statistics.committed, delivered: statistics.delivered,
             calls: statistics.calls, failedCalls: statistics.failedCalls)
     }
 }

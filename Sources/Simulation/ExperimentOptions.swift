@@ -39,11 +39,24 @@ public struct ExperimentOptions: Hashable, Sendable {
         workload.pauseMax = .milliseconds(pick([20, 100, 400]))
         workload.paddingMax = pick([20, 500, 3_000])
 
+        drawGroups()
         faults.intervalMax = .milliseconds(pick([1_000, 3_000, 8_000]))
         faults.durationMax = .milliseconds(pick([500, 2_000, 6_000]))
         faults.kinds = FaultKind.allCases.filter { pick([true, false, false]) && !$0.isBeyondBudget }
         var budget = RandomSource(seed: seed).fork("budget")
         if budget.next() % 20 == 0 { faults.kinds += FaultKind.allCases.filter(\.isBeyondBudget) }
+    }
+
+    /// From a generator of their own, so that a world's other options are as they were without them.
+    private mutating func drawGroups() {
+        var random = RandomSource(seed: seed).fork("group options")
+        func pick<Choice>(_ choices: [Choice]) -> Choice { choices[Int(random.next() % UInt64(choices.count))] }
+
+        workload.classicGroups = pick([0, 0, 1, 2])
+        workload.consumerGroups = pick([0, 0, 1, 2])
+        workload.groupMembersMax = pick([1, 3, 5])
+        workload.deletesRecords = pick([true, false])
+        workload.changesConfigurations = pick([true, false])
     }
 }
 
@@ -56,7 +69,10 @@ extension ExperimentOptions: CustomStringConvertible {
         disk up to \(world.disk.latencyMax), network up to \(world.network.delayMax), one in: \
         stall \(world.network.stallOneIn), reset \(world.network.resetOneIn), twice \(world.network.duplicateOneIn)
         producers \(workload.idempotentProducers) idempotent + \(workload.plainProducers), \
-        consumers \(workload.consumers), \
+        consumers \(workload.consumers)
+        groups \(workload.classicGroups) classic + \(workload.consumerGroups) of the new protocol, of up to \
+        \(workload.groupMembersMax) members\(workload.deletesRecords ? ", deletions" : "")\
+        \(workload.changesConfigurations ? ", configurations" : "")
         topics \(workload.topics)\(workload.changesTopics ? " changing" : "") of up to \
         \(workload.partitionsMax) partitions, pause up to \(workload.pauseMax), values around \(workload.paddingMax)
         faults every \(faults.intervalMax) for \(faults.durationMax) at most: \

@@ -71,6 +71,42 @@ import Testing
         #expect(first.records == again.records)
     }
 
+    @Test func `consumers that want the same blocks at the same time have them read once`() throws {
+        let (world, client) = try world()
+        let broker = world.brokers[0]
+        let clients = [client, world.client(of: broker)]
+        broker.setReaderStalled(true)
+        let fetches = try (0...1).map { partition in
+            try clients[partition].send(
+                SimulatedClient.fetchRequest("t", partition: Int32(partition), from: 0),
+                version: SimulatedClient.fetchVersion)
+        }
+        world.run(for: .seconds(1))
+        #expect(broker.waitingReads == 1)
+        broker.setReaderStalled(false)
+        for (partition, fetch) in fetches.enumerated() {
+            let values = try clients[partition].wait(for: fetch).topics[0].partitions[0].readRecords()
+            #expect(!values.isEmpty)
+        }
+        #expect(broker.waitingReads == 0)
+    }
+
+    @Test func `who waits for a load that fails reads for itself`() throws {
+        let (world, client) = try world()
+        let broker = world.brokers[0]
+        let other = world.client(of: broker)
+        broker.setReaderStalled(true)
+        let first = try client.send(SimulatedClient.fetchRequest("t", from: 0), version: SimulatedClient.fetchVersion)
+        let second = try other.send(SimulatedClient.fetchRequest("t", from: 30), version: SimulatedClient.fetchVersion)
+        world.run(for: .seconds(1))
+        #expect(broker.waitingReads == 1)
+        // In the first block, which only the first of them wants.
+        broker.alterSegment { bytes in bytes[8_192] ^= 0xFF }
+        broker.setReaderStalled(false)
+        #expect(try client.wait(for: first).topics[0].partitions[0].errorCode == .kafkaStorageError)
+        #expect(try !other.wait(for: second).topics[0].partitions[0].readRecords().isEmpty)
+    }
+
     @Test func `a new leader serves what it received as a follower, cold and warm`() throws {
         let (world, _) = try world(brokers: 3)
         let leader = try #require(world.leader())

@@ -121,7 +121,7 @@ import Testing
 
     @Test(arguments: [
         ("no.such.key", "1"), ("retention.ms", nil), ("retention.ms", "soon"), ("retention.ms", "-2"),
-        ("cleanup.policy", "compact"), ("message.timestamp.type", "createtime"), ("preallocate", "yes"),
+        ("cleanup.policy", "shred"), ("message.timestamp.type", "createtime"), ("preallocate", "yes"),
         ("min.cleanable.dirty.ratio", "1.5"), ("min.cleanable.dirty.ratio", "nan"), ("segment.bytes", "99999999999"),
     ])
     func `a config that cannot be is refused with a reason`(name: String, value: String?) throws {

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from harness import clients_table
+from harness import clients_table, groups
 from harness.broker import Broker
 from harness.cluster import Cluster
 
@@ -29,6 +29,23 @@ def single(tmp_path_factory):
     cluster.start()
     yield cluster
     cluster.discard()
+
+
+@pytest.fixture(scope="session")
+def grouped(tmp_path_factory):
+    """Three brokers with two shards for tests of groups that harm no broker."""
+    cluster = Cluster(tmp_path_factory.mktemp("grouped"), options=groups.OPTIONS + ["--shards", "2"])
+    cluster.start()
+    yield cluster
+    cluster.discard()
+
+
+@pytest.fixture
+def workload(grouped, name):
+    """A topic for groups, with a group of its own that has no members yet."""
+    grouped.create_topic(name, partitions=groups.PARTITIONS)
+    with groups.GroupWorkload(grouped, name, f"group-{name}", groups.PARTITIONS) as workload:
+        yield workload
 
 
 @pytest.fixture

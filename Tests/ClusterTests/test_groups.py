@@ -5,30 +5,10 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from harness.clients import ALL
-from harness.cluster import Cluster
-from harness.groups import GroupWorkload, committed
+from harness.groups import OPTIONS, PARTITIONS, GroupWorkload, committed
 from harness.waiting import wait_until
 
-PARTITIONS = 6
-OPTIONS = ["--group-initial-rebalance-delay-ms", "200"]
-
 by_name = {"ids": lambda client: client.name}
-
-
-@pytest.fixture(scope="module")
-def grouped(tmp_path_factory):
-    """A cluster whose groups do not wait long for their first members; its brokers are not harmed."""
-    cluster = Cluster(tmp_path_factory.mktemp("grouped"), options=OPTIONS + ["--shards", "2"])
-    cluster.start()
-    yield cluster
-    cluster.discard()
-
-
-@pytest.fixture
-def workload(grouped, name):
-    grouped.create_topic(name, partitions=PARTITIONS)
-    with GroupWorkload(grouped, name, f"group-{name}", PARTITIONS) as workload:
-        yield workload
 
 
 # Each client with the ways of assigning that it has.

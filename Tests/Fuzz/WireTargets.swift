@@ -10,8 +10,8 @@ enum FrameTarget {
         guard let pieceBytes = input.readInteger(as: UInt8.self) else { return }
         let whole = frames(of: [input])
         var pieces: [ByteBuffer] = []
-        while let piece = input.readSlice(length: min(input.readableBytes, Int(pieceBytes) + 1)),
-            piece.readableBytes > 0
+        while input.readableBytes > 0,
+            let piece = input.readSlice(length: min(input.readableBytes, Int(pieceBytes) + 1))
         {
             pieces.append(piece)
         }

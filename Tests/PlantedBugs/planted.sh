@@ -3,7 +3,7 @@
 # them are compiled into one program, and the environment switches one on. The sources themselves know nothing of it.
 #
 #   Tests/PlantedBugs/planted.sh build               the copy, in .build/planted, and its martlet-sim
-#   Tests/PlantedBugs/planted.sh find NAME SEEDS     worlds from seed 1 on, until one fails
+#   Tests/PlantedBugs/planted.sh find NAME SEEDS     worlds from seed 1 on until one fails, then crash states of logs
 #   Tests/PlantedBugs/planted.sh all SEEDS           the same for every bug: a table
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -19,12 +19,20 @@ copy_sources() {
     for bug in $here/*.patch; do patch -s -p1 -d $copy < "$bug"; done
 }
 
+# Prints the first seed of "worlds" or "logs" whose sweep fails with the bug, and how.
+sweep() {
+    local subject=$1 name=$2 output
+    shift 2
+    output=$(PLANTED_BUG=$name SWIFT_BACKTRACE=enable=no $copy/.build/release/martlet-sim \
+        --until-failure --seeds "$@" 2> /dev/null || true)
+    sed -n "s/^seed \([0-9]*\): \(.*\)/$subject \1  \2/p" <<< "$output" | head -1
+}
+
 find_bug() {
-    local output seed
-    output=$(PLANTED_BUG=$1 SWIFT_BACKTRACE=enable=no $copy/.build/release/martlet-sim \
-        --seeds 1.."$2" --until-failure 2> /dev/null || true)
-    seed=$(sed -n 's/^seed \([0-9]*\): .*/\1/p' <<< "$output" | head -1)
-    printf '%-26s %6s  %s\n' "$1" "${seed:--}" "$(sed -n 's/^seed [0-9]*: \(.*\)/\1/p' <<< "$output" | head -1)"
+    local found
+    found=$(sweep world "$1" 1.."$2")
+    [ -n "$found" ] || found=$(sweep log "$1" 1..20 --crash-states)
+    printf '%-26s %s\n' "$1" "${found:-not found}"
 }
 
 case "${1:-}" in

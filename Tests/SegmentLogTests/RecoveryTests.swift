@@ -202,4 +202,32 @@ import Testing
         #expect(try fixture.readAll() == blocks.dropLast())
         #expect(disk.calls.isEmpty)
     }
+
+    @Test func aVoteThatWasWrittenAndNotFlushedIsStoredBeforeAStartReliesOnIt() throws {
+        let fixture = try LogFixture()
+        fixture.settle()
+        fixture.disk.stop(afterCalls: 1)
+        fixture.log.saveHardState(HardStateRecord(term: 5, vote: 2)) {}
+        fixture.settle()
+        fixture.disk.restart(losing: .nothing)
+        #expect(try LogFixture(disk: fixture.disk).log.hardState == HardStateRecord(term: 5, vote: 2))
+        fixture.disk.restart(losing: .everythingUnflushed)
+        #expect(try LogFixture(disk: fixture.disk).log.hardState == HardStateRecord(term: 5, vote: 2))
+    }
+
+    /// It may hold blocks of the segment that is about to begin: they reached the disk, and its name `prepared` did not.
+    @Test func aFreeFileIsGoneAfterAStart() throws {
+        let fixture = try LogFixture { $0.preallocate = false }
+        while fixture.segments.count < 4 { fixture.append(payloadBytes: 400) }
+        fixture.settle()
+        fixture.log.reclaim(below: fixture.segments[2].base)
+        fixture.settle()
+        func freeFiles() throws -> Int {
+            try fixture.disk.list(LogFixture.directory).filter { $0.hasSuffix(".free") }.count
+        }
+        #expect(try freeFiles() == 2)
+        fixture.disk.restart(losing: .nothing)
+        _ = try LogFixture(disk: fixture.disk)
+        #expect(try freeFiles() == 0)
+    }
 }

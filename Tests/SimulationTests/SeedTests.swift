@@ -40,6 +40,9 @@ extension ExperimentOptions {
         options.workload.paddingMax = min(options.workload.paddingMax, 100)
         options.workload.pauseMax = max(options.workload.pauseMax, .milliseconds(100))
         options.workload.consumers = 1
+        options.workload.classicGroups = min(options.workload.classicGroups, 1)
+        options.workload.consumerGroups = min(options.workload.consumerGroups, 1)
+        options.workload.groupMembersMax = min(options.workload.groupMembersMax, 3)
         options.faults.intervalMax = .milliseconds(1_500)
         options.faults.durationMax = .milliseconds(1_000)
         return options

@@ -55,7 +55,9 @@ public struct TopicConfig: Hashable, Sendable {
 
     /// All keys, by name.
     public static let keys: [Key] = [
-        Key("cleanup.policy", .list, "delete", choices: ["delete"], "Only `delete`: compaction is not offered."),
+        // Stream libraries keep their state in compacted topics. One that is never compacted keeps what they rely on.
+        Key("cleanup.policy", .list, "delete", choices: ["delete", "compact"],
+            "A topic with `compact` is kept whole: nothing is compacted in this version."),
         Key("compression.type", .string, "producer", choices: ["producer"], "Batches are served as they were sent."),
         Key("delete.retention.ms", .long, "86400000", range: 0...Int64.max, recorded),
         Key("file.delete.delay.ms", .long, "60000", range: 0...Int64.max, recorded),

@@ -5,7 +5,7 @@ import Basics
 ///     00000000000000000001.log      a segment, named by the index of its first entry
 ///     00000000000000000001.index    its sidecar, once it is sealed
 ///     00000000000000000001.offsets  what the state machine derived from it, once it is sealed and applied
-///     00000000000000000001.free     a reclaimed segment kept for its disk blocks
+///     00000000000000000001.free     a reclaimed segment, kept for its disk blocks until the next start
 ///     prepared                      the file that will be the next segment
 ///     state                         term, vote and flush watermark
 ///     lock                          held while a process uses the directory

@@ -19,7 +19,7 @@ final class SegmentWriter: @unchecked Sendable {
     private var active: ActiveFile?
     private var staged = StagedWrite()
     private var prepared: (any StorageFile)?
-    private var recycled: [LogIndex]
+    private var recycled: [LogIndex] = []
     private var housekeeping: [Chore] = []
     private var written = LogIndex.zero
     private var truncations = 0
@@ -53,7 +53,6 @@ final class SegmentWriter: @unchecked Sendable {
         options = recovery.options
         files = recovery.files
         layout = recovery.layout
-        recycled = recovery.recycled
         self.executor = executor
         self.lock = lock
         self.state = state

@@ -27,7 +27,6 @@ struct Recovery {
     private(set) var segments: [Segment] = []
     private(set) var terms = TermStarts()
     private(set) var state = LogState()
-    private(set) var recycled: [LogIndex] = []
     private(set) var summary = RecoverySummary()
     private var damage: [DamagedRange] = []
     /// What to change on disk once it is clear that nothing is damaged.
@@ -57,15 +56,15 @@ struct Recovery {
     }
 
     /// Unfinished sidecars, and the prepared segment: it may hold blocks that carry the number of the segment which is
-    /// about to begin, and those must not be found there again.
+    /// about to begin, and those must not be found there again. A free file may be the same one, under the name that it
+    /// had before: its blocks can reach the disk sooner than its new name.
     private mutating func removeLeftovers(_ listing: inout LogLayout.Listing) throws(StorageError) {
         for name in listing.temporary { try files.unlink(layout.path(name)) }
         if listing.hasPrepared { try files.unlink(layout.prepared) }
         let segments = Set(listing.segments)
         for sidecar in listing.sidecars where !segments.contains(sidecar) { try files.unlink(layout.sidecar(sidecar)) }
         for base in listing.offsets where !segments.contains(base) { try files.unlink(layout.offsets(base)) }
-        recycled = Array(listing.free.prefix(options.recycleMax))
-        for base in listing.free.dropFirst(options.recycleMax) { try files.unlink(layout.free(base)) }
+        for base in listing.free { try files.unlink(layout.free(base)) }
         try files.syncDirectory(options.directory)
     }
 
@@ -74,7 +73,7 @@ struct Recovery {
     private mutating func loadState(_ listing: LogLayout.Listing) throws(StorageError) {
         var loaded = LogState.Loaded()
         if listing.hasState {
-            loaded = try LogState.load(files.open(layout.state, .read), shard: options.shard)
+            loaded = try LogState.load(openStored(layout.state), shard: options.shard)
         }
         summary.hasDamagedStatePage = loaded.hasDamagedPage
         if let found = loaded.state {
@@ -172,18 +171,21 @@ struct Recovery {
             base, shard: options.shard, fileBytes: bytes, files: files, layout: layout)
     }
 
+    /// Opens a file of which everything that is read is on the disk. What the last process left in the page cache
+    /// counts as stored from here on, so it must be; and what is taken for stored must be read from the disk.
+    private func openStored(_ path: String) throws(StorageError) -> any StorageFile {
+        guard !options.readOnly else { return try files.open(path, .read) }
+        let file = try files.open(path, .readWrite)
+        try file.flush()
+        try file.dropCache()
+        return file
+    }
+
     /// nil if the file's header is not that of segment `base`.
     private func walk(
         _ base: LogIndex, previousTerm: Term
     ) throws(StorageError) -> (SegmentScan, SequentialReader)? {
-        let file = try files.open(layout.segment(base), options.readOnly ? .read : .readWrite)
-        if !options.readOnly {
-            // What the last process left in the page cache counts as stored from here on, so it must be; and what is
-            // taken for stored must be read from the disk.
-            try file.flush()
-            try file.dropCache()
-        }
-        let reader = try SequentialReader(file)
+        let reader = try SequentialReader(openStored(layout.segment(base)))
         let front = try reader.view(at: 0, length: SegmentFormat.headerBytes)
         guard SegmentFormat.isHeader(ByteBuffer(bytes: front), shard: options.shard, base: base) else { return nil }
         let scan = try SegmentScan.run(reader, shard: options.shard, segment: base, previousTerm: previousTerm)

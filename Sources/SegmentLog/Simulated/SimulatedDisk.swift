@@ -48,25 +48,6 @@ struct SimulatedDisk {
             for sector in dirty { image.copySector(sector, of: cached) }
             cached = image
         }
-
-        /// What a power failure leaves.
-        mutating func lose(_ random: inout RandomSource) {
-            // The length is metadata of its own: the old or the new one, whatever the sectors.
-            let length = Bool.random(using: &random) ? cached.count : durable.count
-            var image = durable
-            image.resize(to: max(length, durable.count))
-            for sector in dirty.sorted() {
-                switch Int.random(in: 0 ..< 4, using: &random) {
-                case 0: image.copySector(sector, of: cached)
-                case 1: image.copySector(sector, of: cached, tornAt: Int.random(in: 1 ..< 512, using: &random))
-                default: break
-                }
-            }
-            image.resize(to: length)
-            cached = image
-            durable = image
-            dirty = []
-        }
     }
 
     /// A change of names that `syncDirectory` has not made durable yet.
@@ -98,8 +79,13 @@ struct SimulatedDisk {
     /// Counts restarts: a file opened in an earlier life is closed.
     var life = 0
     private var durableNames: [String: Int] = [:]
-    private var nameChanges: [NameChange] = []
+    private(set) var nameChanges: [NameChange] = []
     private var fileCount = 0
+    /// Whether each call that changes something first leaves a copy of the disk in `snapshots`.
+    var keepsSnapshots = false
+    private(set) var snapshots: [SimulatedDisk] = []
+    /// Planned: the disk stops so many calls after the next one of this kind.
+    var plannedStop: (operation: StorageOperation, calls: Int)?
 
     init(random: RandomSource) { self.random = random }
 
@@ -111,7 +97,12 @@ struct SimulatedDisk {
     /// Counts a call that changes something; the error it fails with, if it does.
     mutating func note(_ operation: StorageOperation, _ path: String, bytes: Int = 0) -> StorageError? {
         guard !isStopped else { return .io(operation, path: path, errno: Self.ioError) }
+        if keepsSnapshots { snapshots.append(snapshot()) }
         callsLeft -= 1
+        if let stop = plannedStop, stop.operation == operation {
+            callsLeft = min(callsLeft, stop.calls)
+            plannedStop = nil
+        }
         calls.append(.init(operation: operation, name: String(path.split(separator: "/").last ?? ""), bytes: bytes))
         return plannedFailure(operation, path)
     }
@@ -184,33 +175,41 @@ struct SimulatedDisk {
     }
 
     mutating func restart(losing loss: SimulatedFileSystem.Loss) {
-        life += 1
-        callsLeft = .max
-        failures = [:]
-        locks = []
-        guard loss != .nothing else { return }
-        // Names are journaled: some of the changes arrived, in their order.
-        let arrived = loss == .random ? Int.random(in: 0 ... nameChanges.count, using: &random) : 0
-        for change in nameChanges[..<arrived] { change.apply(to: &durableNames) }
+        switch loss {
+        case .nothing: endLife()
+        case .everythingUnflushed: restart(leaving: Remains())
+        case .random: restart(leaving: unflushed.drawn(using: &random))
+        }
+    }
+
+    mutating func restart(leaving remains: Remains) {
+        endLife()
+        for change in nameChanges.prefix(remains.nameChanges) { change.apply(to: &durableNames) }
         names = durableNames
         nameChanges = []
-        for number in files.keys.sorted() {
-            guard var file = files.removeValue(forKey: number) else { continue }
-            if loss == .random {
-                file.lose(&random)
-            } else {
-                file.cached = file.durable
-                file.dirty = []
-            }
-            files[number] = file
-        }
+        for number in files.keys { files[number]?.lose(allBut: remains, of: number) }
         let named = Set(names.values)
         files = files.filter { named.contains($0.key) }
+    }
+
+    private mutating func endLife() {
+        life += 1
+        callsLeft = .max
+        plannedStop = nil
+        failures = [:]
+        locks = []
+    }
+
+    func snapshot() -> SimulatedDisk {
+        var copy = self
+        copy.keepsSnapshots = false
+        copy.snapshots = []
+        return copy
     }
 }
 
 extension [UInt8] {
-    fileprivate mutating func resize(to length: Int) {
+    mutating func resize(to length: Int) {
         if length > count {
             append(contentsOf: [UInt8](repeating: 0, count: length - count))
         } else {
@@ -218,10 +217,12 @@ extension [UInt8] {
         }
     }
 
-    /// Copies one sector, or its first `tornAt` bytes, as far as `source` has it.
-    fileprivate mutating func copySector(_ sector: Int, of source: [UInt8], tornAt: Int? = nil) {
+    /// Copies the first `bytes` of one sector, as far as `source` has them.
+    mutating func copySector(
+        _ sector: Int, of source: [UInt8], bytes: Int = SimulatedFileSystem.sectorBytes
+    ) {
         let start = sector * SimulatedFileSystem.sectorBytes
-        let end = Swift.min(start + (tornAt ?? SimulatedFileSystem.sectorBytes), source.count)
+        let end = Swift.min(start + bytes, source.count)
         guard start < end else { return }
         if count < end { resize(to: end) }
         copy(source[start ..< end], to: start)

@@ -53,10 +53,28 @@ public final class SimulatedFileSystem: FileSystem {
     /// All calls that change something, in order.
     public var calls: [Call] { world.withLock { $0.calls } }
 
+    /// Keeps a copy of the disk before each call that changes something.
+    public func keepSnapshots() { world.withLock { $0.keepsSnapshots = true } }
+
+    /// The disk as it was before each call since `keepSnapshots`, and as it is now.
+    public var snapshots: [SimulatedFileSystem] {
+        world.withLock { $0.snapshots + [$0.snapshot()] }.map(SimulatedFileSystem.init)
+    }
+
+    /// All that a power failure now might lose.
+    public var unflushed: Remains { world.withLock { $0.unflushed } }
+
+    public var callCount: Int { world.withLock { $0.calls.count } }
+
     public func clearCalls() { world.withLock { $0.calls = [] } }
 
     /// Every call from the `count`-th changing one on fails, as if the machine had stopped there.
     public func stop(afterCalls count: Int) { world.withLock { $0.callsLeft = count } }
+
+    /// As if the machine stopped `calls` calls after the next one of this kind.
+    public func stop(atNext operation: StorageOperation, calls: Int) {
+        world.withLock { $0.plannedStop = (operation, calls) }
+    }
 
     /// The next call of this kind fails with `errno`. A failed write has written half; a failed flush has lost
     /// everything unflushed and will not say so again.
@@ -70,11 +88,19 @@ public final class SimulatedFileSystem: FileSystem {
     /// Whether writes and allocations that would make a file longer fail, over restarts too.
     public func setFull(_ isFull: Bool) { world.withLock { $0.isFull = isFull } }
 
-    /// What `failNext` planned and has not failed yet does not fail.
-    public func forgetPlannedFailures() { world.withLock { $0.failures = [:] } }
+    /// What `failNext` and `stop(atNext:)` planned and has not happened yet does not happen.
+    public func forgetPlannedFailures() {
+        world.withLock { world in
+            world.failures = [:]
+            world.plannedStop = nil
+        }
+    }
 
     /// Ends whoever uses the files: open files and locks are gone, and so is what `loss` takes.
     public func restart(losing loss: Loss) { world.withLock { $0.restart(losing: loss) } }
+
+    /// The power fails, and leaves just these of the changes that were not flushed.
+    public func restart(leaving remains: Remains) { world.withLock { $0.restart(leaving: remains) } }
 
     /// Ends whoever uses the files, and removes them all.
     public func erase() { world.withLock { $0.erase() } }

@@ -12,6 +12,8 @@ final class Auditor {
     /// Partitions that are not done; nil until they are known.
     private var open: [Lane]?
     private var content: [Value] = []
+    /// Where the lane begins that is being read.
+    private var start: Int64 = 0
     private var orders: [Lane: Int] = [:]
     private var world: World { client.world }
 
@@ -24,6 +26,14 @@ final class Auditor {
     /// Partitions of the topics that exist, as the last question told.
     var partitionCount: Int { view.lanes.count }
 
+    /// Those of topics whose deletion nobody asked for, with their names.
+    var lanes: [(lane: Lane, name: String)] {
+        view.lanes.filter { !history.isDeleted($0) }.compactMap { lane in view.name(of: lane).map { (lane, $0) } }
+    }
+
+    /// Called with each lane that was read, and its end.
+    var onRead: (_ lane: Lane, _ end: Int64) -> Void = { _, _ in }
+
     var isDone: Bool { open?.isEmpty ?? false }
 
     var missing: String { open.map { $0.map(\.description).joined(separator: ", ") } ?? "all of them" }
@@ -32,6 +42,7 @@ final class Auditor {
 
     func readEverything() {
         content = []
+        start = 0
         begin { [weak self] in self?.readNext() }
     }
 
@@ -115,18 +126,20 @@ final class Auditor {
                     $0.partitions = [
                         FetchRequest.Partition {
                             $0.partition = lane.partition
-                            $0.fetchOffset = Int64(content.count)
+                            $0.fetchOffset = start + Int64(content.count)
                             $0.partitionMaxBytes = 1 << 20
                         }
                     ]
                 }
             ]
         }
+        let least = history.starts.least(lane)
         client.call(request, to: leader.id, timeout: .seconds(2)) { [weak self] result in
             guard let self else { return }
             if case .success(let response) = result, let answer = response.topics.first?.partitions.first,
-                answer.errorCode == .none
+                answer.errorCode == .none || answer.errorCode == .offsetOutOfRange
             {
+                history.check(rangeOf: answer, lane, asked: start + Int64(content.count), least: least)
                 take(answer, lane)
             } else {
                 retry { [weak self] in self?.readNext() }
@@ -135,18 +148,25 @@ final class Auditor {
     }
 
     private func take(_ answer: FetchResponse.Partition, _ lane: Lane) {
-        let fetched = FetchedValues(answer, from: Int64(content.count), lane: lane)
+        if answer.errorCode == .offsetOutOfRange, content.isEmpty, start == 0 {
+            start = answer.logStartOffset
+            return readNext()
+        }
+        let next = start + Int64(content.count)
+        let fetched = FetchedValues(answer, from: next, lane: lane)
         if let flaw = fetched.flaw { return world.fail(flaw) }
         for (offset, value) in fetched.values {
             history.read(value, from: lane, at: offset)
             content.append(value)
         }
-        if answer.highWatermark == Int64(content.count) {
-            history.check(lane, content: content)
+        if answer.highWatermark == fetched.next {
+            history.check(lane, from: start, content: content)
+            onRead(lane, fetched.next)
             content = []
+            start = 0
             open?.removeFirst()
         } else if fetched.values.isEmpty {
-            return world.fail("\(lane): nothing at \(content.count), below the end \(answer.highWatermark)")
+            return world.fail("\(lane): nothing at \(next), below the end \(answer.highWatermark)")
         }
         readNext()
     }

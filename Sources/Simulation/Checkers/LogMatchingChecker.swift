@@ -45,10 +45,7 @@ final class LogMatchingChecker {
 
     /// A start may find less than there was, and of other terms if a truncation had not reached the disk.
     private func cut(_ links: inout [Link], toWhatStartedWith log: SegmentLog) {
-        let starts = log.termStarts
-        links.removeAll { link in
-            link.last > log.lastIndex || starts.last { $0.0 <= link.last }?.1 != link.term
-        }
+        links.removeAll { $0.last > log.lastIndex || log.term(at: $0.last) != $0.term }
     }
 
     private func follow(_ log: SegmentLog, _ links: inout [Link], _ shard: Int, _ id: NodeID) {

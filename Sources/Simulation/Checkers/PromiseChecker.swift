@@ -17,6 +17,11 @@ final class PromiseChecker {
         let voter: NodeID
     }
 
+    private struct TermOfShard: Hashable {
+        let shard: ShardID
+        let term: Term
+    }
+
     private struct Speaker: Hashable {
         let id: NodeID
         let shard: ShardID
@@ -30,6 +35,8 @@ final class PromiseChecker {
     private unowned let world: World
     private var votes: [Ballot: NodeID] = [:]
     private var newestTerm: [Speaker: Term] = [:]
+    /// Who speaks as the leader of each term.
+    private var leaders: [TermOfShard: NodeID] = [:]
     private var preVotes: [Candidacy: Set<NodeID>] = [:]
     /// When each peer's answer to an append request of the current term arrived last.
     private var contacts: [Speaker: [NodeID: Instant]] = [:]
@@ -53,10 +60,29 @@ final class PromiseChecker {
         case .voteResponse(let response):
             note(response.term, by: speaker)
             if response.granted { note(vote: peer, of: speaker, in: response.term) }
-        case .appendRequest(let request): note(request.term, by: speaker)
+        case .appendRequest(let request):
+            note(request.term, by: speaker)
+            leaders[TermOfShard(shard: message.shard, term: request.term)] = sender
         case .appendResponse(let response):
             note(response.term, by: speaker)
-            if case .matched(let flushed) = response.outcome { note(acknowledged: flushed, by: speaker) }
+            guard case .matched(let flushed) = response.outcome else { return }
+            compare(flushed, response.term, of: speaker, with: peer)
+            note(acknowledged: flushed, by: speaker)
+        }
+    }
+
+    /// What is acknowledged is what the leader of that term has.
+    private func compare(_ index: LogIndex, _ term: Term, of speaker: Speaker, with leader: NodeID) {
+        guard leaders[TermOfShard(shard: speaker.shard, term: term)] == leader else {
+            return fail(speaker, "follows broker \(leader), which does not lead term \(term)")
+        }
+        let shard = Int(speaker.shard.rawValue)
+        guard let status = world.broker(leader).broker?.shardReports[shard].status, status.role == .leader,
+            status.term == term
+        else { return }
+        let own = world.broker(speaker.id).logs[shard], other = world.broker(leader).logs[shard]
+        if index > other.lastIndex || own.term(at: index) != other.term(at: index) {
+            fail(speaker, "acknowledges \(index) to broker \(leader), which has another entry there")
         }
     }
 
@@ -130,4 +156,9 @@ final class PromiseChecker {
     private func fail(_ speaker: Speaker, _ what: String) {
         world.fail("broker \(speaker.id), shard \(speaker.shard): \(what)")
     }
+}
+
+extension SegmentLog {
+    /// Of the entry at `index`, as far as the log has it.
+    func term(at index: LogIndex) -> Term? { termStarts.last { $0.0 <= index }?.1 }
 }

@@ -56,7 +56,8 @@ final class ShardChecker {
 
     private func observe(_ report: ShardReport, _ shard: Int, _ node: SimulatedBroker) {
         guard let before = seen[node.id]?.shards[shard] else { return }
-        let who = "broker \(node.id), shard \(shard)"
+        // Only a violation is worth a string: this runs after every event of the world.
+        var who: String { "broker \(node.id), shard \(shard)" }
         if report.status.term < before.term {
             world.fail("\(who): term \(report.status.term) after \(before.term)")
         }
@@ -66,6 +67,9 @@ final class ShardChecker {
         if report.appliedIndex < before.appliedIndex || report.appliedIndex > report.commitIndex {
             world.fail(
                 "\(who): applied \(report.appliedIndex), \(before.appliedIndex) before, of \(report.commitIndex)")
+        }
+        if report.flushedIndex > node.logs[shard].flushedIndex {
+            world.fail("\(who): takes \(report.flushedIndex) for flushed, the log has \(node.logs[shard].flushedIndex)")
         }
         if report.pendingBytes > world.options.pendingBytes {
             world.fail("\(who): \(report.pendingBytes) bytes wait, more than the bound")
@@ -92,10 +96,11 @@ final class ShardChecker {
         leaders[shard][report.status.term] = node.id
         leaderSince[shard][report.status.term] = world.scheduler.now
         world.tell("broker \(node.id) leads shard \(shard) in term \(report.status.term)")
+        world.onElection?()
         // Leader completeness: what is committed stands in the log of every later leader.
         let isNewest = !leaders[shard].keys.contains { $0 > report.status.term }
         guard isNewest, let committed = newestApplied[shard] else { return }
-        let term = node.logs[shard].termStarts.last { $0.0 <= committed.last }?.1
+        let term = node.logs[shard].term(at: committed.last)
         if report.lastIndex < committed.last || term != committed.term {
             world.fail(
                 "shard \(shard), term \(report.status.term): leader \(node.id) has entries up to \(report.lastIndex), "
@@ -120,7 +125,7 @@ final class ShardChecker {
         if copies <= world.brokers.count / 2 {
             world.fail("shard \(shard): \(report.commitIndex) is committed and on \(copies) disks")
         }
-        let term = node.logs[shard].termStarts.last { $0.0 <= report.commitIndex }?.1
+        let term = node.logs[shard].term(at: report.commitIndex)
         if term != report.status.term {
             world.fail(
                 "shard \(shard): the leader of term \(report.status.term) commits \(report.commitIndex) of term "

@@ -37,6 +37,10 @@ public enum FaultKind: String, CaseIterable, Hashable, Sendable {
     case slowNetwork
     case connectionReset
     case clockJump
+    /// The power fails when a file is truncated next, or within a few calls after that.
+    case powerLossAtTruncation
+    /// A leader's process ends, and when the next leader is elected no disk does anything for a while.
+    case slowSuccession
 
     /// Whether Raft cannot survive it: what a quorum has acknowledged may be gone. It happens only in worlds that are
     /// drawn to go beyond all promises.

@@ -1,4 +1,6 @@
 import Basics
+import Broker
+import RaftCore
 import SegmentLog
 
 /// Brings faults into a world by seed, mends them after a while, and starts what has ended.
@@ -11,6 +13,8 @@ final class Nemesis {
     private(set) var isStopped = false
     private(set) var faults = 0
     private let damage: DiskDamage
+    /// Whether all disks stand still when a leader is elected next.
+    private var stallsAtElection = false
 
     private static let inputOutputError: Int32 = 5
     private static let noSpace: Int32 = 28
@@ -21,6 +25,7 @@ final class Nemesis {
         random = world.random.fork("faults")
         damage = DiskDamage(world, random: world.random.fork("damage"))
         world.onEnd = { [unowned self] id in ended(id) }
+        world.onElection = { [unowned self] in elected() }
         damage.onReplaced = { [unowned self] id in ended(id) }
     }
 
@@ -135,6 +140,9 @@ final class Nemesis {
         case .partition, .oneWayCut, .bridge: cut(kind)
         case .slowNetwork: slowDown()
         case .connectionReset: resetConnections(of: victim)
+        case .powerLossAtTruncation:
+            if victim.isRunning { victim.losePowerAtTruncation(afterCalls: number(5), losing: loss()) }
+        case .slowSuccession: endLeader()
         case .clockJump: world.setWallClock(of: victim.id, ahead: Milliseconds(number(1_200_000) - 600_000))
         }
     }
@@ -188,6 +196,21 @@ final class Nemesis {
             world.network.options.delayMax = world.options.network.delayMax
             world.network.options.stallOneIn = world.options.network.stallOneIn
         }
+    }
+
+    private func endLeader() {
+        let leader = world.brokers.first { node in
+            node.broker?.shardReports.contains { $0.status.role == .leader } ?? false
+        }
+        guard let leader else { return }
+        stallsAtElection = true
+        leader.crash(losing: .nothing)
+    }
+
+    private func elected() {
+        guard stallsAtElection, !isStopped else { return }
+        stallsAtElection = false
+        for broker in world.brokers where broker.isRunning { broker.stallDisk(for: span(.seconds(2))) }
     }
 
     private func resetConnections(of broker: SimulatedBroker) {

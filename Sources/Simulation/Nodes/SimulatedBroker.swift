@@ -95,6 +95,7 @@ public final class SimulatedBroker {
         configuration.compression = world.options.compression
         configuration.tailBytesMax = world.options.tailBytes
         configuration.pendingBytesMax = world.options.pendingBytes
+        configuration.groups = world.options.groups
         let link = BrokerLink(id: id, in: world)
         let broker = Broker(
             configuration: configuration, logs: logs.map { SegmentBlockLog($0) }, transport: link, forwarding: link,
@@ -123,6 +124,12 @@ public final class SimulatedBroker {
     public func losePower(afterCalls calls: Int, losing loss: SimulatedFileSystem.Loss) {
         files.stop(afterCalls: calls)
         losePower(losing: loss)
+    }
+
+    /// The machine loses power when its disk truncates a file next, or `calls` calls later.
+    public func losePowerAtTruncation(afterCalls calls: Int, losing loss: SimulatedFileSystem.Loss) {
+        lossAtFailure = loss
+        files.stop(atNext: .truncate, calls: calls)
     }
 
     private func losePower(losing loss: SimulatedFileSystem.Loss) {

@@ -12,6 +12,7 @@ final class AdministratorActor {
     private var random: RandomSource
     private var wanted: [String] = []
     private var lastName = 0
+    private(set) var isBusy = false
     private var isFinishing = false
     private var world: World { client.world }
 
@@ -61,6 +62,17 @@ final class AdministratorActor {
         }
     }
 
+    private func ask<Request: KafkaRequest>(
+        _ request: Request, completion: @escaping (Result<Request.Response, CallError>) -> Void
+    ) {
+        history.statistics.calls += 1
+        isBusy = true
+        client.call(request, to: view.anyBroker(), timeout: .seconds(12)) { [weak self] result in
+            self?.isBusy = false
+            completion(result)
+        }
+    }
+
     private func create(_ name: String) {
         let partitions = 1 + Int32(random.next() % UInt64(options.partitionsMax))
         let request = CreateTopicsRequest { request in
@@ -73,8 +85,7 @@ final class AdministratorActor {
                 }
             ]
         }
-        history.statistics.calls += 1
-        client.call(request, to: view.anyBroker(), timeout: .seconds(12)) { [weak self] result in
+        ask(request) { [weak self] result in
             guard let self else { return }
             if case .success(let response) = result, let topic = response.topics.first,
                 topic.errorCode == .none || topic.errorCode == .topicAlreadyExists
@@ -91,13 +102,12 @@ final class AdministratorActor {
     private func delete(_ topic: ClusterView.Topic) {
         history.delete(topic.id)
         history.statistics.topicsDeleted += 1
-        if random.next() % 2 == 0 { wanted.append(topic.name) }
+        if random.next() % 2 == 0, history.renew(topic.name) { wanted.append(topic.name) }
         let request = DeleteTopicsRequest { request in
             request.timeoutMs = 2_000
             request.topics = [DeleteTopicsRequest.Topic { $0.topicID = topic.id }]
         }
-        history.statistics.calls += 1
-        client.call(request, to: view.anyBroker(), timeout: .seconds(12)) { [weak self] result in
+        ask(request) { [weak self] result in
             if case .failure = result { self?.history.statistics.failedCalls += 1 }
             self?.rest()
         }
@@ -115,8 +125,7 @@ final class AdministratorActor {
                 }
             ]
         }
-        history.statistics.calls += 1
-        client.call(request, to: view.anyBroker(), timeout: .seconds(12)) { [weak self] result in
+        ask(request) { [weak self] result in
             if case .failure = result { self?.history.statistics.failedCalls += 1 }
             self?.rest()
         }

@@ -17,14 +17,17 @@ final class ClusterView {
     }
 
     private let client: SimulatedClient
+    /// The topics to ask for; nil for all. Who asks by name is told of a topic that there may be that it may be.
+    private let names: [String]?
     private var random: RandomSource
     private(set) var topics: [Topic] = []
     private(set) var lanes: [Lane] = []
     private var leaders: [Lane: Leader] = [:]
     private var isRefreshing = false
 
-    init(_ client: SimulatedClient, random: RandomSource) {
+    init(_ client: SimulatedClient, names: [String]? = nil, random: RandomSource) {
         self.client = client
+        self.names = names
         self.random = random
     }
 
@@ -43,7 +46,7 @@ final class ClusterView {
         guard !isRefreshing else { return completion() }
         isRefreshing = true
         let request = MetadataRequest {
-            $0.topics = nil
+            $0.topics = names?.map { name in MetadataRequest.Topic { $0.name = name } }
             $0.allowAutoTopicCreation = false
         }
         client.call(request, to: anyBroker(), timeout: .seconds(2)) { [weak self] result in
@@ -55,17 +58,32 @@ final class ClusterView {
     }
 
     private func take(_ response: MetadataResponse) {
-        let known = response.topics.filter { $0.errorCode == .none }
-        topics = known.map { Topic(id: $0.topicID, name: $0.name ?? "", partitionCount: Int32($0.partitions.count)) }
-        lanes = []
-        // A broker that is behind may know less, but whom it names did lead.
-        for topic in known {
-            for partition in topic.partitions.sorted(by: { $0.partitionIndex < $1.partitionIndex }) {
-                let lane = Lane(topic: topic.topicID, partition: partition.partitionIndex)
-                lanes.append(lane)
-                guard partition.leaderID >= 0, partition.leaderEpoch >= leaders[lane]?.epoch ?? -1 else { continue }
-                leaders[lane] = Leader(id: NodeID(partition.leaderID), epoch: partition.leaderEpoch)
+        let before = topics
+        topics = []
+        for topic in response.topics {
+            let known = before.first { $0.id == topic.topicID || $0.name == topic.name }
+            if topic.errorCode == .none {
+                take(topic, known)
+            } else if topic.errorCode == .leaderNotAvailable, let known {
+                topics.append(known)
             }
+        }
+        lanes = topics.flatMap { topic in
+            (0..<topic.partitionCount).map { Lane(topic: topic.id, partition: $0) }
+        }
+    }
+
+    /// A broker that is behind, or has just started, may know less: partitions never get fewer, and whom it names did
+    /// lead.
+    private func take(_ topic: MetadataResponse.Topic, _ known: Topic?) {
+        let least = known.map { $0.id == topic.topicID ? $0.partitionCount : 0 } ?? 0
+        topics.append(
+            Topic(
+                id: topic.topicID, name: topic.name ?? "", partitionCount: max(least, Int32(topic.partitions.count))))
+        for partition in topic.partitions {
+            let lane = Lane(topic: topic.topicID, partition: partition.partitionIndex)
+            guard partition.leaderID >= 0, partition.leaderEpoch >= leaders[lane]?.epoch ?? -1 else { continue }
+            leaders[lane] = Leader(id: NodeID(partition.leaderID), epoch: partition.leaderEpoch)
         }
     }
 }

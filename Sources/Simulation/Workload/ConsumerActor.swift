@@ -91,7 +91,10 @@ final class ConsumerActor {
             // Topics are named here: the answer speaks of this lane only while the name does.
             if view.name(of: lane) == name, !history.isDeleted(lane) {
                 let found = answer.offset >= 0 ? answer.offset : nil
-                history.answered(.init(lane: lane, timestamp: timestamp, offset: found, knownEnd: knownEnd))
+                history.answered(
+                    .init(
+                        lane: lane, timestamp: timestamp, offset: found, knownEnd: knownEnd,
+                        mayBeGone: history.starts.most(lane)))
                 offset = found ?? 0
             }
             again(after: .milliseconds(1))
@@ -123,18 +126,23 @@ final class ConsumerActor {
         }
         history.statistics.calls += 1
         let asked = offset
-        let endAtAsking = history.seenEnd(of: lane, upTo: leader.epoch)
+        let endAtAsking = history.seenEnd(of: lane, upTo: leader.epoch), leastStart = history.starts.least(lane)
         client.call(request, to: leader.id, timeout: .seconds(3)) { [weak self] result in
             guard let self else { return }
             guard case .success(let response) = result, let answer = response.topics.first?.partitions.first,
-                answer.errorCode == .none
+                answer.errorCode == .none || answer.errorCode == .offsetOutOfRange
             else {
                 history.statistics.failedCalls += 1
                 return recover()
             }
+            history.check(rangeOf: answer, lane, asked: asked, least: leastStart)
+            history.saw(end: answer.highWatermark, of: lane, epoch: leader.epoch, noLessThan: endAtAsking)
+            guard answer.errorCode == .none else {
+                offset = answer.logStartOffset
+                return again(after: .milliseconds(1))
+            }
             let content = FetchedValues(answer, from: asked, epoch: leader.epoch, lane: lane)
             if let flaw = content.flaw { return world.fail(flaw) }
-            history.saw(end: answer.highWatermark, of: lane, epoch: leader.epoch, noLessThan: endAtAsking)
             for (offset, value) in content.values { history.read(value, from: lane, at: offset) }
             offset = content.next
             let isAtEnd = content.values.isEmpty

@@ -28,6 +28,8 @@ final class History {
         let offset: Int64?
         /// All below this was committed when the question was asked.
         let knownEnd: Int64
+        /// All below this may have been deleted when the answer was given.
+        let mayBeGone: Int64
     }
 
     struct Statistics: Hashable, Sendable {
@@ -38,9 +40,14 @@ final class History {
         public var failedCalls = 0
         public var topicsCreated = 0
         public var topicsDeleted = 0
+        /// Offsets that groups committed, and records that they read.
+        public var committed = 0
+        public var delivered = 0
+        public var recordDeletions = 0
+        public var alterations = 0
     }
 
-    private unowned let world: World
+    unowned let world: World
     private(set) var writes: [Value: Write] = [:]
     /// What stands at each offset, as far as anybody was told.
     private(set) var known: [Lane: [Int64: Value]] = [:]
@@ -49,10 +56,18 @@ final class History {
     private(set) var timeQueries: [TimeQuery] = []
     /// Topics whose deletion was asked for: nothing is promised about them any more.
     private(set) var deleted: Set<TopicID> = []
+    /// Names that are, or may be, given to a second topic.
+    private(set) var renewedNames: Set<String> = []
+    /// Names that must not be: somebody acts by them on what is the first topic's.
+    private(set) var pinnedNames: Set<String> = []
+    let starts: LogStarts
     var statistics = Statistics()
     private var lastValue: UInt64 = 0
 
-    init(in world: World) { self.world = world }
+    init(in world: World) {
+        self.world = world
+        starts = LogStarts(in: world)
+    }
 
     // MARK: What happens
 
@@ -89,6 +104,20 @@ final class History {
 
     func delete(_ topic: TopicID) { deleted.insert(topic) }
 
+    /// Keeps a name from being used again; false if it is too late for that.
+    func pin(_ name: String) -> Bool {
+        guard !renewedNames.contains(name) else { return false }
+        pinnedNames.insert(name)
+        return true
+    }
+
+    /// The name is about to be given to another topic; false if it must not be.
+    func renew(_ name: String) -> Bool {
+        guard !pinnedNames.contains(name) else { return false }
+        renewedNames.insert(name)
+        return true
+    }
+
     func isDeleted(_ lane: Lane) -> Bool { deleted.contains(lane.topic) }
 
     private func learn(_ value: Value, at offset: Int64, how: String) {
@@ -122,30 +151,32 @@ final class History {
 
     // MARK: The end
 
-    /// Compares the whole content of a lane, read after all faults, with what clients were told.
-    func check(_ lane: Lane, content: [Value]) {
-        for (offset, value) in (known[lane] ?? [:]).sorted(by: { $0.key < $1.key }) {
-            guard offset < content.count else {
-                return world.fail("\(lane) offset \(offset): \(value) is lost; the lane ends at \(content.count)")
+    /// Compares the whole content of a lane from its beginning on, read after all faults, with what clients were told.
+    func check(_ lane: Lane, from start: Int64, content: [Value]) {
+        let end = start + Int64(content.count)
+        for (offset, value) in (known[lane] ?? [:]).sorted(by: { $0.key < $1.key }) where offset >= start {
+            guard offset < end else {
+                return world.fail("\(lane) offset \(offset): \(value) is lost; the lane ends at \(end)")
             }
-            guard content[Int(offset)] == value else {
-                return world.fail("\(lane) offset \(offset): \(value) became \(content[Int(offset)])")
+            guard content[Int(offset - start)] == value else {
+                return world.fail("\(lane) offset \(offset): \(value) became \(content[Int(offset - start)])")
             }
         }
-        checkOrder(lane, content)
+        checkOrder(lane, from: start, content)
         checkRealTime(lane, content)
-        for query in timeQueries where query.lane == lane { check(query, content) }
+        for query in timeQueries where query.lane == lane { check(query, from: start, content) }
     }
 
-    private func checkOrder(_ lane: Lane, _ content: [Value]) {
+    private func checkOrder(_ lane: Lane, from start: Int64, _ content: [Value]) {
         var newest: [Int: Int] = [:]
-        for (offset, value) in content.enumerated() {
+        for (position, value) in content.enumerated() {
             guard let write = writes[value], write.isOrdered else { continue }
-            let expected = newest[write.producer].map { $0 + 1 } ?? 0
+            // Where the beginning is gone, what comes first is not the first.
+            let expected = newest[write.producer].map { $0 + 1 } ?? (start == 0 ? 0 : write.order)
             guard write.order == expected else {
                 return world.fail(
-                    "\(lane) offset \(offset): producer \(write.producer)'s record \(write.order) stands where "
-                        + "its record \(expected) belongs")
+                    "\(lane) offset \(start + Int64(position)): producer \(write.producer)'s record \(write.order) "
+                        + "stands where its record \(expected) belongs")
             }
             newest[write.producer] = write.order
         }
@@ -154,27 +185,27 @@ final class History {
     /// What was acknowledged before another record was sent stands before it.
     private func checkRealTime(_ lane: Lane, _ content: [Value]) {
         var firstAcknowledgement = Instant.distantFuture
-        for (offset, value) in content.enumerated().reversed() {
+        for value in content.reversed() {
             guard let write = writes[value] else { continue }
             if write.invoked > firstAcknowledgement {
-                return world.fail(
-                    "\(lane) offset \(offset): \(value) was sent after a later record had been acknowledged")
+                return world.fail("\(lane): \(value) was sent after a later record had been acknowledged")
             }
             firstAcknowledgement = min(firstAcknowledgement, write.acknowledged ?? .distantFuture)
         }
     }
 
-    private func check(_ query: TimeQuery, _ content: [Value]) {
-        let end = min(Int(query.offset ?? query.knownEnd), content.count)
-        for value in content.prefix(end) {
+    private func check(_ query: TimeQuery, from start: Int64, _ content: [Value]) {
+        let end = start + Int64(content.count)
+        let first = min(max(start, query.mayBeGone), end), last = min(query.offset ?? query.knownEnd, end)
+        for value in content[Int(first - start)..<Int(max(first, last) - start)] {
             guard let write = writes[value], write.timestamp >= query.timestamp else { continue }
             return world.fail(
                 "\(query.lane): \(query.offset.map { "offset \($0)" } ?? "none") was given as the first record since "
                     + "\(query.timestamp), but \(value) is older by offset and new enough")
         }
-        guard let offset = query.offset, Int(offset) < content.count, let write = writes[content[Int(offset)]] else {
-            return
-        }
+        guard let offset = query.offset, offset >= start, offset < end,
+            let write = writes[content[Int(offset - start)]]
+        else { return }
         if write.timestamp < query.timestamp {
             world.fail("\(query.lane) offset \(offset) is too old for a question for \(query.timestamp)")
         }

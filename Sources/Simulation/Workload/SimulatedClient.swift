@@ -46,16 +46,17 @@ final class SimulatedClient {
 
     private var endpoint: Endpoint { .client(number) }
 
-    /// Asks a broker, in the newest version offered.
+    /// Asks a broker, in the newest version offered unless another one is given.
     func call<Request: KafkaRequest>(
-        _ request: Request, to id: NodeID, timeout: TimeSpan = .seconds(5), isAnswered: Bool = true,
-        completion: @escaping (Result<Request.Response, CallError>) -> Void
+        _ request: Request, to id: NodeID, version: Int16? = nil, timeout: TimeSpan = .seconds(5),
+        isAnswered: Bool = true, completion: @escaping (Result<Request.Response, CallError>) -> Void
     ) {
         guard let link = link(to: id) else {
             world.scheduler.after(.milliseconds(20)) { completion(.failure(.brokerIsDown)) }
             return
         }
-        let version = ApiVersionTable[Request.api]?.advertised.upperBound ?? Request.versions.upperBound
+        let newest = ApiVersionTable[Request.api]?.advertised.upperBound ?? Request.versions.upperBound
+        let version = version ?? newest
         lastCorrelationID += 1
         let correlationID = lastCorrelationID
         let bytes: ByteBuffer
@@ -136,6 +137,11 @@ final class SimulatedClient {
             link.lastAnswered = correlationID
             link.pending.removeValue(forKey: correlationID)?(.success(bytes))
         }
+    }
+
+    /// The process has ended: its connections do too.
+    func disconnect() {
+        for id in links.keys.sorted() { world.network.reset(endpoint, .broker(id)) }
     }
 
     /// The network's word. Both ends notice later.

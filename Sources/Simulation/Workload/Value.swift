@@ -33,8 +33,13 @@ struct Value: Hashable, Comparable, Sendable, CustomStringConvertible {
 }
 
 /// A partition of one incarnation of a topic, as clients know it.
-struct Lane: Hashable, Sendable, CustomStringConvertible {
+struct Lane: Hashable, Comparable, Sendable, CustomStringConvertible {
     let topic: TopicID
     let partition: Int32
+
+    static func < (a: Lane, b: Lane) -> Bool {
+        (a.topic.high, a.topic.low, a.partition) < (b.topic.high, b.topic.low, b.partition)
+    }
+
     var description: String { "\(topic)/\(partition)" }
 }

@@ -8,6 +8,11 @@ final class Workload {
     private let producers: [ProducerActor]
     private let consumers: [ConsumerActor]
     private let administrator: AdministratorActor
+    let groups: GroupWorkload
+    /// Those that a world may have or not.
+    private let recordDeletion: RecordDeletionActor?
+    private let scratchGroup: ScratchGroupActor?
+    let configurations: ConfigurationActor?
 
     init(_ options: WorkloadOptions, in world: World) {
         let history = History(in: world)
@@ -22,12 +27,20 @@ final class Workload {
         consumers = (0..<options.consumers).map {
             ConsumerActor($0, client: world.makeClient(), history: history)
         }
+        groups = GroupWorkload(options, in: world, history)
+        recordDeletion = options.deletesRecords ? RecordDeletionActor(in: world, history) : nil
+        scratchGroup = options.deletesRecords ? ScratchGroupActor(in: world, history, groups.history.offsets) : nil
+        configurations = options.changesConfigurations ? ConfigurationActor(in: world, history) : nil
     }
 
     func start() {
         administrator.start()
         for producer in producers { producer.start() }
         for consumer in consumers { consumer.start() }
+        groups.start()
+        recordDeletion?.start()
+        scratchGroup?.start()
+        configurations?.start()
     }
 
     /// Nothing new is asked for; what must be acknowledged is seen through.
@@ -35,6 +48,15 @@ final class Workload {
         administrator.finish()
         for producer in producers { producer.finish() }
         for consumer in consumers { consumer.finish() }
+        groups.finish()
+        recordDeletion?.finish()
+        scratchGroup?.finish()
+        configurations?.finish()
+    }
+
+    /// Whether an administrator still waits for an answer: what it asked for may change things any time.
+    var isAdministered: Bool {
+        administrator.isBusy || recordDeletion?.isBusy ?? false || configurations?.isBusy ?? false
     }
 
     /// What must be acknowledged in the end and is not yet.

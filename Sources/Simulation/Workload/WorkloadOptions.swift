@@ -10,6 +10,14 @@ public struct WorkloadOptions: Hashable, Sendable {
     public var partitionsMax: Int32 = 3
     /// Whether topics are created, grown and deleted while the clients work.
     public var changesTopics = true
+    /// Groups of the classic protocol, and of the new one.
+    public var classicGroups = 0
+    public var consumerGroups = 0
+    public var groupMembersMax = 3
+    /// Whether records are deleted, and offsets of a group without members.
+    public var deletesRecords = false
+    /// Whether configurations of topics are changed.
+    public var changesConfigurations = false
     /// Longest pause of a producer between two batches.
     public var pauseMax = TimeSpan.milliseconds(100)
     /// Largest value; one in twenty is up to a hundred times larger.

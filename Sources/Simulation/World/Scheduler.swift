@@ -77,9 +77,19 @@ public final class Scheduler: @unchecked Sendable {
 public final class Life {
     public private(set) var isAlive = true
     public private(set) var pausedUntil = Instant.zero
+    /// When the loop hears of what a storage thread of this process does now; in the past while none does anything.
+    private(set) var newsAt = Instant.zero
 
     public init() {}
 
     public func end() { isAlive = false }
+
+    /// Does a job of a storage thread that is done at `end`.
+    func delayNews(until end: Instant, of job: () -> Void) {
+        newsAt = end
+        job()
+        newsAt = .zero
+    }
+
     public func pause(until time: Instant) { pausedUntil = max(pausedUntil, time) }
 }

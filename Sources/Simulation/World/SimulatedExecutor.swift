@@ -1,7 +1,8 @@
 import Basics
 import SegmentLog
 
-/// A storage thread in simulated time: one job after another, each taking as long as the disk says.
+/// A storage thread in simulated time: one job after another, each taking as long as the disk says. What a job does to
+/// the disk happens halfway; its news reach the loop when it is done. In between, the loop may ask for more.
 ///
 /// `@unchecked Sendable`: `StorageExecutor` demands it; the world has one thread, see `Scheduler`.
 public final class SimulatedExecutor: StorageExecutor, @unchecked Sendable {
@@ -10,6 +11,7 @@ public final class SimulatedExecutor: StorageExecutor, @unchecked Sendable {
     private let latency: () -> TimeSpan
     /// When the job submitted last will be done.
     private var busyUntil = Instant.zero
+    private var stalledUntil = Instant.zero
 
     /// - Parameter latency: how long the next job takes; drawn once for each.
     public init(_ scheduler: Scheduler, life: Life, latency: @escaping () -> TimeSpan) {
@@ -19,10 +21,16 @@ public final class SimulatedExecutor: StorageExecutor, @unchecked Sendable {
     }
 
     public func submit(_ job: @escaping @Sendable () -> Void) {
-        busyUntil = max(busyUntil, scheduler.now) + latency()
-        scheduler.at(busyUntil, for: life, job)
+        let start = max(busyUntil, scheduler.now)
+        let span = latency()
+        let end = start + span
+        busyUntil = end
+        scheduler.at(start + span / 2, for: life) { [self] in life.delayNews(until: max(end, stalledUntil), of: job) }
     }
 
-    /// Nothing more is done before `time`: a disk that stalls.
-    public func stall(until time: Instant) { busyUntil = max(busyUntil, time) }
+    /// Nothing more is done before `time`, and what is being done is heard of no sooner: a disk that stalls.
+    public func stall(until time: Instant) {
+        busyUntil = max(busyUntil, time)
+        stalledUntil = max(stalledUntil, time)
+    }
 }

@@ -32,7 +32,7 @@ public final class SimulatedLoop: EventLoop, @unchecked Sendable {
     }
 
     public func execute(_ task: @escaping @Sendable () -> Void) {
-        scheduler.after(.zero, for: life, task)
+        scheduler.at(life.newsAt, for: life, task)
     }
 
     public func submit<T>(_ task: @escaping @Sendable () throws -> T) -> EventLoopFuture<T> {

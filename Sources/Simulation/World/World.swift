@@ -28,11 +28,19 @@ public final class World {
         public var tailBytes = 512.kibibytes
         public var pendingBytes = 1.mebibytes
         public var compression = BlockCompression.zstd(level: 1)
+        /// Sessions are short, or a world would be over before one is.
+        public var groups = GroupConfiguration()
         public var network = SimulatedNetwork.Options()
         public var disk = DiskOptions()
         /// Largest drift of a broker's clock.
         public var driftPartsPerMillionMax: Int64 = 500
-        public init() {}
+
+        public init() {
+            groups.initialRebalanceDelay = 300
+            groups.sessionTimeouts = 1_000...60_000
+            groups.consumerSessionTimeout = GroupPlan.consumerSessionTimeout
+            groups.consumerHeartbeatInterval = GroupPlan.heartbeatInterval
+        }
     }
 
     public let seed: UInt64
@@ -135,6 +143,9 @@ public final class World {
 
     /// A broker's process has ended, by crash or by its storage.
     var onEnd: ((NodeID) -> Void)?
+
+    /// A shard has a new leader.
+    var onElection: (() -> Void)?
 
     /// A broker says something to another one; it may never arrive.
     var onSpoken: ((_ message: PeerMessage, _ sender: NodeID, _ peer: NodeID) -> Void)?

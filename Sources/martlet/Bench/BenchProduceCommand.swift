@@ -3,6 +3,7 @@ import Basics
 import Foundation
 import KafkaWire
 import MartletClient
+import NIOCore
 
 /// `martlet bench produce`.
 struct BenchProduceCommand: ClientCommand {

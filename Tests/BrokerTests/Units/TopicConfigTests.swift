@@ -97,6 +97,7 @@ import Testing
     @Test(arguments: [
         ("retention.ms", "-1"), ("retention.ms", "9223372036854775807"), ("preallocate", "true"),
         ("min.cleanable.dirty.ratio", "0"), ("min.cleanable.dirty.ratio", "1.0"), ("cleanup.policy", "delete"),
+        ("cleanup.policy", "compact"), ("cleanup.policy", "compact,delete"),
         ("max.message.bytes", "104857600"),
     ]) func `values within the limits are taken`(name: String, value: String) {
         #expect(TopicConfig.reasonToRefuse(name, value) == nil)
@@ -104,7 +105,7 @@ import Testing
 
     @Test(arguments: [
         ("retention.ms", "-2"), ("retention.ms", "9223372036854775808"), ("preallocate", "TRUE"),
-        ("min.cleanable.dirty.ratio", "-0.1"), ("cleanup.policy", "delete,compact"), ("max.message.bytes", "104857601"),
+        ("min.cleanable.dirty.ratio", "-0.1"), ("cleanup.policy", "delete,shred"), ("max.message.bytes", "104857601"),
         ("segment.bytes", "13"), ("retention.ms", ""), ("retention.ms", "1 "),
         ("unclean.leader.election.enable", "true"), ("cleanup.policy", ""),
     ]) func `values beyond them are refused with the key's name`(name: String, value: String) {

@@ -101,6 +101,9 @@ final class SimulatedBroker {
     /// Nothing is read from disk for a while, or reading goes on.
     func setReaderStalled(_ isStalled: Bool) { process?.reader.isStalled = isStalled }
 
+    /// How many reads from disk are still to be done.
+    var waitingReads: Int { process?.reader.jobCount ?? 0 }
+
     /// A segment of shard 0 as it stands on the disk; nil if there is none.
     func segment(_ base: LogIndex) -> [UInt8]? { disk.content("shard-0/\(LogLayout.segmentName(base))") }
 

@@ -13,6 +13,8 @@ final class SimulatedThread: StorageExecutor, @unchecked Sendable {
     /// While true nothing is done: a disk that stands still.
     var isStalled = false { didSet { scheduleNext() } }
 
+    var jobCount: Int { jobs.count }
+
     init(_ scheduler: Scheduler, latency: TimeAmount) {
         self.scheduler = scheduler
         self.latency = latency

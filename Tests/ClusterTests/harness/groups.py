@@ -15,6 +15,10 @@ from harness.clients import ConfluentClient
 from harness.waiting import wait_until
 from harness.wire import Connection
 
+# Partitions of the topics that groups consume here, and brokers whose groups do not wait long for their first members.
+PARTITIONS = 6
+OPTIONS = ["--group-initial-rebalance-delay-ms", "200"]
+
 _SCRIPT = pathlib.Path(__file__).with_name("member.py")
 
 
@@ -68,6 +72,13 @@ class Member:
     def assignments(self):
         """How often it was assigned partitions."""
         return sum(1 for event in list(self.events) if event["event"] == "assigned")
+
+    def freeze(self):
+        """The process stands still, without a word to anybody."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
 
     def kill(self):
         self.process.kill()
