@@ -215,7 +215,7 @@ import Testing
         #expect(try LogFixture(disk: fixture.disk).log.hardState == HardStateRecord(term: 5, vote: 2))
     }
 
-    /// It may hold blocks of the segment that is about to begin: they reached the disk, and its name `prepared` did not.
+    /// It may hold blocks of the segment that is about to begin: they reached the disk before its name `prepared`.
     @Test func aFreeFileIsGoneAfterAStart() throws {
         let fixture = try LogFixture { $0.preallocate = false }
         while fixture.segments.count < 4 { fixture.append(payloadBytes: 400) }
