@@ -41,7 +41,12 @@ class Counting:
         self.running = []
         self._logs = []
         self._producer = ConfluentClient().producer(cluster.bootstrap, enable_idempotence=True)
-        for topic in (self.source, self.sink):
+        topics = [self.source, self.sink]
+        if library == "faust":
+            # It makes its changelog, looks for it at once through any broker, and stops working for good if that one has
+            # not heard of it yet.
+            topics.append(f"{self.group}-counts-changelog")
+        for topic in topics:
             cluster.create_topic(topic, partitions=PARTITIONS)
 
     def start(self):
