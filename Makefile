@@ -28,7 +28,7 @@ unit-test: deps ## Run the tests that need no other process.
 cluster-test: deps test-deps ## Run real brokers against real clients.
 	swift build --product martlet
 	$(VENV)/bin/python -m pytest -q Tests/Chaos
-	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile Tests/ClusterTests $(ARGS)
+	$(VENV)/bin/python -m pytest -q -n 3 --dist loadfile Tests/ClusterTests $(ARGS)
 
 chaos: build test-deps chaos-deps ## Real brokers and clients under faults of processes, networks and disks.
 	$(SUDO) $(VENV)/bin/python Tests/Chaos/run.py $(ARGS)

@@ -1,4 +1,4 @@
-"""Stream processing libraries: their groups, their assignors, and the changelog topics that hold their state."""
+"""Stream processing libraries: their groups, and the changelog topics that hold their state."""
 
 import collections
 import json
@@ -41,12 +41,7 @@ class Counting:
         self.running = []
         self._logs = []
         self._producer = ConfluentClient().producer(cluster.bootstrap, enable_idempotence=True)
-        topics = [self.source, self.sink]
-        if library == "faust":
-            # It makes its changelog, looks for it at once through any broker, and stops working for good if that one has
-            # not heard of it yet.
-            topics.append(f"{self.group}-counts-changelog")
-        for topic in topics:
+        for topic in (self.source, self.sink):
             cluster.create_topic(topic, partitions=PARTITIONS)
 
     def start(self):
@@ -119,7 +114,7 @@ def counting(request, brokers, name, tmp_path):
     counting.discard()
 
 
-each_library = pytest.mark.parametrize("counting", ["quixstreams", "faust"], indirect=True)
+each_library = pytest.mark.parametrize("counting", ["quixstreams"], indirect=True)
 
 
 @each_library
