@@ -4,8 +4,6 @@
 Every round runs each scenario on both, one straight after the other. A ratio is the median of the rounds' ratios. Writes
 the raw results as JSON, and the table made of them between the markers in docs/benchmarks.md."""
 
-import argparse
-import json
 import os
 import platform
 import shutil
@@ -15,7 +13,7 @@ import subprocess
 import tempfile
 import time
 
-from scenarios import PAGE, ROOT, Cluster, bench, free_ports, size
+from scenarios import ROOT, Cluster, bench, commit, free_ports, main, size, write_between
 
 NULL_BROKER = os.environ.get("NULL_BROKER_BIN", str(ROOT / ".build/release/null-broker"))
 RESULTS = ROOT / "Benchmarks/ceiling.json"
@@ -84,10 +82,8 @@ def measure(options):
                 "null": produce(NullCluster(entry["brokers"]), entry["load"], options.seconds),
             }
             entry["rounds"].append(pair)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     return {
-        "commit": commit, "machine": f"{os.cpu_count()} cores, {platform.machine()}", "rounds": options.rounds,
+        "commit": commit(), "machine": f"{os.cpu_count()} cores, {platform.machine()}", "rounds": options.rounds,
         "seconds": options.seconds, "entries": entries,
     }
 
@@ -124,21 +120,8 @@ def render(results):
         "| p50 ms, Martlet / null | p99 ms, Martlet / null |", "|---|---|---|---|---|---|---|---|---|---|",
         *map(row, results["entries"]), "", END,
     ]
-    page = PAGE.read_text()
-    head, rest = page.split(BEGIN)
-    PAGE.write_text(head + "\n".join(lines) + rest.split(END)[1])
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--render", action="store_true", help="only make the table anew from the results")
-    options = parser.parse_args()
-    if not options.render:
-        RESULTS.write_text(json.dumps(measure(options), indent=1) + "\n")
-    render(json.loads(RESULTS.read_text()))
+    write_between(BEGIN, END, lines)
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, RESULTS, measure, render)

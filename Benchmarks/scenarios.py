@@ -127,8 +127,6 @@ def end_to_end(brokers, connections, seconds):
 def measure(options):
     limits = json.loads(subprocess.run(
         [BINARY, "bench", "limits", "--json", "--seconds", "1"], check=True, capture_output=True, text=True).stdout)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     produced = [{"scenario": scenario, "runs": []} for scenario in produce_scenarios()]
     consumed = [{"brokers": n, "payload": payload, "runs": []} for n in (1, 3) for payload in ("random", "json")]
     ended = [{"brokers": n, "connections": c, "runs": []} for n in (1, 3) for c in (1, 64)]
@@ -143,7 +141,7 @@ def measure(options):
             print(f"round {number + 1}: end to end {entry['brokers']} × {entry['connections']}", flush=True)
             entry["runs"].append(end_to_end(entry["brokers"], entry["connections"], options.seconds))
     return {
-        "commit": commit, "machine": f"{os.cpu_count()} cores, {platform.machine()}", "rounds": options.rounds,
+        "commit": commit(), "machine": f"{os.cpu_count()} cores, {platform.machine()}", "rounds": options.rounds,
         "seconds": options.seconds, "limits": limits, "produce": produced, "consume": consumed, "endToEnd": ended,
     }
 
@@ -227,21 +225,31 @@ def render(results):
         *map(end_to_end_row, results["endToEnd"]), "",
         "### The machine in the same run", "", "| | |", "|---|---|", *limit_rows(results["limits"]), "", END,
     ]
-    page = PAGE.read_text()
-    head, rest = page.split(BEGIN)
-    PAGE.write_text(head + "\n".join(lines) + rest.split(END)[1])
+    write_between(BEGIN, END, lines)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def write_between(begin, end, lines):
+    """Replaces what stands in the page from one marker to the other."""
+    head, rest = PAGE.read_text().split(begin)
+    PAGE.write_text(head + "\n".join(lines) + rest.split(end)[1])
+
+
+def commit():
+    return subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
+def main(description, results, measure, render):
+    """Measures into the file of results, and makes the tables of them."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--render", action="store_true", help="only make the tables anew from the results")
     options = parser.parse_args()
     if not options.render:
-        RESULTS.write_text(json.dumps(measure(options), indent=1) + "\n")
-    render(json.loads(RESULTS.read_text()))
+        results.write_text(json.dumps(measure(options), indent=1) + "\n")
+    render(json.loads(results.read_text()))
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, RESULTS, measure, render)

@@ -1,4 +1,4 @@
-"""Stream processing libraries: their groups, and the changelog topics that hold their state."""
+"""A stream processing library, quixstreams: its groups, and the changelog topics that hold its state."""
 
 import collections
 import json
@@ -15,9 +15,9 @@ from harness.waiting import wait_until
 from harness.wire import Connection
 from harness.workload import read_all
 
-# Set up by `make test-deps`: these libraries pin older clients than the other tests use.
+# Set up by `make test-deps`: the library pins an older client than the other tests use.
 PYTHON = REPOSITORY / ".build/venv-streams/bin/python"
-PROGRAMS = pathlib.Path(__file__).parent / "harness/streams"
+PROGRAM = pathlib.Path(__file__).parent / "harness/streams/quixstreams_app.py"
 PARTITIONS = 4
 KEYS = 10
 
@@ -34,8 +34,8 @@ def brokers(tmp_path_factory):
 class Counting:
     """Applications that count the records of each key of one topic into another."""
 
-    def __init__(self, library, cluster, name, directory):
-        self.library, self.cluster, self.directory = library, cluster, directory
+    def __init__(self, cluster, name, directory):
+        self.cluster, self.directory = cluster, directory
         self.group, self.source, self.sink = f"count-{name}", name, f"{name}-counted"
         self.written = 0
         self.running = []
@@ -48,11 +48,11 @@ class Counting:
         number = len(self._logs)
         options = {
             "bootstrap": self.cluster.bootstrap, "name": self.group, "source": self.source, "sink": self.sink,
-            "partitions": PARTITIONS, "directory": str(self.directory / str(number))}
+            "directory": str(self.directory / str(number))}
         self._logs.append(self.directory / f"{number}.log")
         with open(self._logs[-1], "w") as log:
             app = subprocess.Popen(
-                [PYTHON, PROGRAMS / f"{self.library}_app.py", json.dumps(options)], stdout=log, stderr=log)
+                [PYTHON, PROGRAM, json.dumps(options)], stdout=log, stderr=log)
         self.running.append(app)
         return app
 
@@ -107,17 +107,13 @@ class Counting:
 
 
 @pytest.fixture
-def counting(request, brokers, name, tmp_path):
-    assert PYTHON.exists(), "the stream libraries are missing: run make test-deps"
-    counting = Counting(request.param, brokers, name, tmp_path)
+def counting(brokers, name, tmp_path):
+    assert PYTHON.exists(), "quixstreams is missing: run make test-deps"
+    counting = Counting(brokers, name, tmp_path)
     yield counting
     counting.discard()
 
 
-each_library = pytest.mark.parametrize("counting", ["quixstreams"], indirect=True)
-
-
-@each_library
 def test_applications_that_come_and_go_count_every_record_once(counting):
     counting.write(500)
     first = counting.start()
@@ -135,7 +131,6 @@ def test_applications_that_come_and_go_count_every_record_once(counting):
         assert [numbers[number] for number in sorted(numbers)] == [[count] for count in expected], f"key {key}"
 
 
-@each_library
 def test_a_killed_application_costs_no_record_and_no_state(counting):
     """What was counted and not committed is counted again; nothing is left out, and no count begins anew."""
     doomed = counting.start()
@@ -150,7 +145,6 @@ def test_a_killed_application_costs_no_record_and_no_state(counting):
             assert max(numbers[number]) >= place, f"key {key}: record {number} was counted with a part of the state"
 
 
-@each_library
 def test_an_application_outlives_its_coordinator(counting, brokers):
     counting.start()
     counting.write(300)

@@ -7,7 +7,7 @@ import SegmentLog
 /// partitions mixed. A load reads ahead, so whoever wants a block behind the beginning of one joins it: otherwise every
 /// block would be read and decompressed once for each partition in it.
 ///
-/// Owner: its `Shard`. Bounded by the fetches that read, of which a connection has one at a time.
+/// Owner: its `Shard`. Bounded by the requests that read from disk.
 struct BlockLoads {
     typealias Completion = (Result<Void, StorageError>) -> Void
 

@@ -111,6 +111,7 @@ class ScenarioRun:
         self.cluster.create_topic(TOPIC, PARTITIONS)
         self.workload.start()
         self.workload.wait_until_all_flow()
+        # Not a wait: a part of the load before any harm.
         time.sleep(1)
         for step in self.plan:
             self._harm(step)
