@@ -143,6 +143,7 @@ final class Nemesis {
         case .powerLossAtTruncation:
             if victim.isRunning { victim.losePowerAtTruncation(afterCalls: number(5), losing: loss()) }
         case .slowSuccession: endLeader()
+        case .deposedLeader: isolateLeader()
         case .clockJump: world.setWallClock(of: victim.id, ahead: Milliseconds(number(1_200_000) - 600_000))
         }
     }
@@ -182,8 +183,12 @@ final class Nemesis {
         if number(3) == 0 {
             for client in world.clients where number(2) == 0 { paths.append((.client(client.number), order[0])) }
         }
+        cut(paths, for: span(options.durationMax))
+    }
+
+    private func cut(_ paths: [(Endpoint, Endpoint)], for duration: TimeSpan) {
         for (from, to) in paths { world.network.setCut(from: from, to: to, true) }
-        world.scheduler.after(span(options.durationMax)) { [world] in
+        world.scheduler.after(duration) { [world] in
             for (from, to) in paths { world.network.setCut(from: from, to: to, false) }
         }
     }
@@ -198,13 +203,27 @@ final class Nemesis {
         }
     }
 
-    private func endLeader() {
-        let leader = world.brokers.first { node in
+    private var leader: SimulatedBroker? {
+        world.brokers.first { node in
             node.broker?.shardReports.contains { $0.status.role == .leader } ?? false
         }
+    }
+
+    private func endLeader() {
         guard let leader else { return }
         stallsAtElection = true
         leader.crash(losing: .nothing)
+    }
+
+    /// The disk stands still first, so that what the leader appends alone is still being flushed when it is cut off.
+    private func isolateLeader() {
+        guard let leader else { return }
+        if number(2) == 0, mayHoldUpAnother { leader.stallDisk(for: .seconds(1) + span(.seconds(3))) }
+        let paths = world.brokers.filter { $0.id != leader.id }.flatMap { other in
+            let ends = (Endpoint.broker(leader.id), Endpoint.broker(other.id))
+            return [ends, (ends.1, ends.0)]
+        }
+        cut(paths, for: .milliseconds(700) + span(.milliseconds(1_300)))
     }
 
     private func elected() {
