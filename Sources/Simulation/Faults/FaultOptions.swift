@@ -41,7 +41,7 @@ public enum FaultKind: String, CaseIterable, Hashable, Sendable {
     case powerLossAtTruncation
     /// A leader's process ends, and when the next leader is elected no disk does anything for a while.
     case slowSuccession
-    /// A leader's peers do not hear it and it does not hear them, while clients do; its disk may stand still meanwhile.
+    /// A leader's peers do not hear it and it does not hear them, while some clients do; its disk may stand still.
     /// So it has entries, flushed or not, that its successor will cut off.
     case deposedLeader
 

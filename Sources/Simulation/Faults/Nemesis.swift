@@ -219,10 +219,10 @@ final class Nemesis {
     private func isolateLeader() {
         guard let leader else { return }
         if number(2) == 0, mayHoldUpAnother { leader.stallDisk(for: .seconds(1) + span(.seconds(3))) }
-        let paths = world.brokers.filter { $0.id != leader.id }.flatMap { other in
-            let ends = (Endpoint.broker(leader.id), Endpoint.broker(other.id))
-            return [ends, (ends.1, ends.0)]
-        }
+        let peers = world.brokers.filter { $0.id != leader.id }.map { Endpoint.broker($0.id) }
+        let clients = world.clients.filter { _ in number(3) == 0 }.map { Endpoint.client($0.number) }
+        let alone = Endpoint.broker(leader.id)
+        let paths = (peers + clients).flatMap { other in [(alone, other), (other, alone)] }
         cut(paths, for: .milliseconds(700) + span(.milliseconds(1_300)))
     }
 

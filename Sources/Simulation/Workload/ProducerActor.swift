@@ -124,11 +124,12 @@ final class ProducerActor {
         let lane = lanes[Int(random.next() % UInt64(lanes.count))]
         let queue = queues[lane] ?? Queue()
         queues[lane] = queue
-        guard queue.batches.count < Self.batchesMax else { return }
-        if let batch = makeBatch(for: lane, queue) {
+        // Often two in a row, so that a change of the leader may fall between them.
+        for _ in 0...random.next() % 2 where queue.batches.count < Self.batchesMax {
+            guard let batch = makeBatch(for: lane, queue) else { return }
             queue.batches.append(batch)
-            pump(lane, queue)
         }
+        pump(lane, queue)
     }
 
     private func makeBatch(for lane: Lane, _ queue: Queue) -> Batch? {
