@@ -145,7 +145,7 @@ final class ScratchGroupActor {
     }
 
     private func deleteOffset(of lane: Lane, _ name: String, _ broker: NodeID) {
-        let began = offsets.beginDeletion()
+        let deletion = offsets.beginDeletion(of: lane, group: Self.group)
         let request = OffsetDeleteRequest { request in
             request.groupID = Self.group
             request.topics = [
@@ -160,17 +160,17 @@ final class ScratchGroupActor {
             let code = response.flatMap { response in
                 response.errorCode == .none ? response.topics.first?.partitions.first?.errorCode : response.errorCode
             }
-            offsets.endDeletion(of: lane, group: Self.group, began: began, isAcknowledged: code == ErrorCode.none)
+            offsets.endDeletion(deletion, isAcknowledged: code == ErrorCode.none)
             note(code)
         }
     }
 
     private func deleteGroup(_ broker: NodeID) {
-        let began = offsets.beginDeletion()
+        let deletion = offsets.beginDeletion(of: nil, group: Self.group)
         ask(DeleteGroupsRequest { $0.groupsNames = [Self.group] }, broker) { [weak self] response in
             guard let self else { return }
             let code = response?.results.first?.errorCode
-            offsets.endDeletion(of: nil, group: Self.group, began: began, isAcknowledged: code == ErrorCode.none)
+            offsets.endDeletion(deletion, isAcknowledged: code == ErrorCode.none)
             if code == .nonEmptyGroup { world.fail("group \(Self.group) cannot be deleted, though nobody is in it") }
             note(code)
         }
