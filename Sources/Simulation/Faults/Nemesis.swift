@@ -215,15 +215,19 @@ final class Nemesis {
         leader.crash(losing: .nothing)
     }
 
-    /// The disk stands still first, so that what the leader appends alone is still being flushed when it is cut off.
+    /// The disk stands still from a little later until a little after the leader is back, so that what it appended alone
+    /// is still being flushed when it is cut off.
     private func isolateLeader() {
         guard let leader else { return }
-        if number(2) == 0, mayHoldUpAnother { leader.stallDisk(for: .seconds(1) + span(.seconds(3))) }
         let peers = world.brokers.filter { $0.id != leader.id }.map { Endpoint.broker($0.id) }
         let clients = world.clients.filter { _ in number(3) == 0 }.map { Endpoint.client($0.number) }
         let alone = Endpoint.broker(leader.id)
         let paths = (peers + clients).flatMap { other in [(alone, other), (other, alone)] }
-        cut(paths, for: .milliseconds(700) + span(.milliseconds(1_300)))
+        let duration = TimeSpan.milliseconds(700) + span(.milliseconds(1_300))
+        cut(paths, for: duration)
+        guard number(2) == 0, mayHoldUpAnother else { return }
+        let stall = duration + span(.seconds(2))
+        world.scheduler.after(span(.milliseconds(200)), for: leader.life) { leader.stallDisk(for: stall) }
     }
 
     private func elected() {
