@@ -27,6 +27,7 @@ let package = Package(
         .executable(name: "martlet-sim", targets: ["martlet-sim"]),
         .executable(name: "martlet", targets: ["martlet"]),
         .executable(name: "null-broker", targets: ["null-broker"]),
+        .executable(name: "raft-bench", targets: ["raft-bench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -90,6 +91,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/NullBroker", swiftSettings: strict),
+        .executableTarget(
+            name: "raft-bench",
+            dependencies: [
+                "Networking", "Raft", "RaftCore", "SegmentLog", "Basics", nioCore, nioPosix, logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/RaftLibrary/Martlet", swiftSettings: strict),
 
         .testTarget(
             name: "RaftCoreTests", dependencies: ["RaftCore", "Basics"], exclude: ["Scripts"], swiftSettings: strict),
