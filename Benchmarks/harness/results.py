@@ -130,11 +130,16 @@ def render(scenario):
     if not results:
         return
     measured = {**results, "entries": [entry for entry in results["entries"] if entry["runs"]]}
-    lines = [origin(measured), "", *scenario.render(measured)]
-    begin, end = f"<!-- {scenario.name}: made by Benchmarks/run.py -->", f"<!-- end of {scenario.name} -->"
+    write_between(scenario.name, origin(measured), scenario.render(measured))
+
+
+def write_between(name, head, lines, program="Benchmarks/run.py"):
+    """Puts the lines between the markers of that name in the page; without markers, prints them."""
+    lines = [head, "", *lines]
+    begin, end = f"<!-- {name}: made by {program} -->", f"<!-- end of {name} -->"
     text = PAGE.read_text()
     if begin not in text:
         print("\n".join(lines))
         return
-    head, rest = text.split(begin)
-    PAGE.write_text(head + "\n".join([begin, "", *lines, "", end]) + rest.split(end)[1])
+    before, rest = text.split(begin)
+    PAGE.write_text(before + "\n".join([begin, "", *lines, "", end]) + rest.split(end)[1])
