@@ -49,6 +49,23 @@ func createStream(servers string) {
 	}
 }
 
+// One message at a time: without a window there is nothing to do but wait.
+func publishInTurn(jetStream nats.JetStreamContext, message []byte, measureFrom, end time.Time) []time.Duration {
+	var times []time.Duration
+	for {
+		begun := time.Now()
+		if !begun.Before(end) {
+			return times
+		}
+		_, err := jetStream.Publish(stream, message)
+		check(err)
+		now := time.Now()
+		if !now.Before(measureFrom) && now.Before(end) {
+			times = append(times, now.Sub(begun))
+		}
+	}
+}
+
 type sent struct {
 	at     time.Time
 	future nats.PubAckFuture
@@ -61,6 +78,9 @@ func publish(servers string, window int, message []byte, measureFrom, end time.T
 	defer connection.Close()
 	jetStream, err := connection.JetStream(nats.PublishAsyncMaxPending(window))
 	check(err)
+	if window == 1 {
+		return publishInTurn(jetStream, message, measureFrom, end)
+	}
 	underWay := make(chan sent, window)
 	go func() {
 		defer close(underWay)
