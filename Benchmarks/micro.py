@@ -13,6 +13,7 @@ import json
 import re
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from harness.needs import BUILD, ROOT, debian, product
@@ -35,10 +36,19 @@ def allocations(names):
     return counts()
 
 
+@cache
+def stripped():
+    """Valgrind gives up on the debug information that Swift writes."""
+    path = BUILD / "bench/micro-counts"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["strip", "--strip-debug", "-o", str(path), product("micro-counts")], check=True)
+    return str(path)
+
+
 def instructions_of(name, calls):
     with tempfile.TemporaryDirectory() as directory:
         done = subprocess.run(
-            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory}/out", product("micro-counts"), "--case", name,
+            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory}/out", stripped(), "--case", name,
              "--warmup", "20", "--calls", str(calls)], check=True, capture_output=True, text=True)
     return int(re.search(r"Collected\s*:\s*(\d+)", done.stderr).group(1))
 

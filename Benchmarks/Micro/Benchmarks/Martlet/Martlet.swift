@@ -7,7 +7,8 @@ let benchmarks: @Sendable () -> Void = {
         Benchmark(
             one.name,
             configuration: .init(
-                metrics: [.cpuUser, .wallClock], warmupIterations: 5, scalingFactor: .kilo, maxDuration: .seconds(1),
+                // The file format that `micro.py` reads must have a throughput.
+                metrics: [.cpuUser, .wallClock, .throughput], warmupIterations: 5, scalingFactor: .kilo, maxDuration: .seconds(1),
                 maxIterations: 200)
         ) { benchmark in
             let call = try one.prepare()
