@@ -72,7 +72,9 @@ private final class OneBroker: Transport, RequestForwarding {
 
     // Alone, it has nobody to speak to.
     func send(_ message: PeerMessage, to peer: NodeID) {}
-    func forward(_ request: ByteBuffer, to peer: NodeID, completion: @escaping (ByteBuffer?) -> Void) { completion(nil) }
+    func forward(_ request: ByteBuffer, to peer: NodeID, completion: @escaping (ByteBuffer?) -> Void) {
+        completion(nil)
+    }
 }
 
 extension MicroCase {

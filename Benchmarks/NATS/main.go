@@ -71,7 +71,8 @@ type sent struct {
 	future nats.PubAckFuture
 }
 
-// Publishes on a connection of its own until the end; answers how long each acknowledgement within the measurement took.
+// Publishes on a connection of its own until the end; answers how long each acknowledgement took that came within the
+// measurement.
 func publish(servers string, window int, message []byte, measureFrom, end time.Time) []time.Duration {
 	connection, err := nats.Connect(servers)
 	check(err)
