@@ -5,8 +5,8 @@
     python3 Benchmarks/micro.py allocations         # only that
     python3 Benchmarks/micro.py --update            # measure anew, and write the thresholds and docs/benchmarks.md
 
-Allocations and instructions (counted by callgrind) are the same on every run of the same binary; times are measured by the
-`benchmark` package, and what is committed of them is generous: it finds what got several times slower."""
+Allocations and instructions (counted by callgrind) are the same on every run of the same binary; times are measured by
+the `benchmark` package, and what is committed of them is generous: it finds what got several times slower."""
 
 import argparse
 import json

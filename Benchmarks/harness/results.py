@@ -37,8 +37,8 @@ def commit():
     """Of the code that is measured, with a plus if there is more than was committed."""
     def git(*arguments):
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    changed = git("status", "--porcelain", "--", "Sources", "Package.swift", "Benchmarks/RaftLibrary", "Benchmarks/NATS",
-                  "Benchmarks/NullBroker")
+    changed = git("status", "--porcelain", "--", "Sources", "Package.swift", "Benchmarks/RaftLibrary",
+                  "Benchmarks/NATS", "Benchmarks/NullBroker")
     return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 

@@ -31,8 +31,8 @@ class NATSCluster(Processes):
         for n in range(3):
             self.launch(
                 "nats-server", "-a", "127.0.0.1", "-p", self.ports[n], "-n", f"n{n}", "-js", "-sd",
-                f"{self.directory}/{n}", "--cluster_name", "bench", "--cluster", f"nats://127.0.0.1:{self.ports[3 + n]}",
-                "--routes", routes)
+                f"{self.directory}/{n}", "--cluster_name", "bench", "--routes", routes, "--cluster",
+                f"nats://127.0.0.1:{self.ports[3 + n]}")
         for port in self.ports:
             wait_for_listener(port)
 

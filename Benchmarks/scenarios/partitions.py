@@ -16,8 +16,8 @@ def create(cluster, topic, partitions):
     """Seconds that it takes, until the command that creates it has its answer."""
     begun = time.monotonic()
     done = subprocess.run(
-        [product("martlet"), "topic", "create", topic, "--partitions", str(partitions), "--bootstrap", cluster.bootstrap,
-         "--timeout", str(PATIENCE)], capture_output=True, text=True)
+        [product("martlet"), "topic", "create", topic, "--partitions", str(partitions), "--bootstrap",
+         cluster.bootstrap, "--timeout", str(PATIENCE)], capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(done.stderr)
     return time.monotonic() - begun

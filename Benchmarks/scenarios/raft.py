@@ -62,5 +62,6 @@ def render(results):
 
 RAFT = Scenario(
     "raft", "the Raft library beside hashicorp/raft: commands of 100 B on three nodes",
-    [{"outstanding": count, "commandBytes": COMMAND_BYTES, "payload": "random"} for count in (1_024, 64, 1)], run, render,
+    [{"outstanding": count, "commandBytes": COMMAND_BYTES, "payload": "random"} for count in (1_024, 64, 1)], run,
+    render,
     durability="fsync on a quorum before the answer, both")

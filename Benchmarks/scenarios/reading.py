@@ -43,5 +43,5 @@ LAGGING = Scenario(
     "lagging", "producers while eight consumers read a gigabyte of old records from the beginning",
     [{"brokers": brokers} for brokers in (1, 3)], lagging,
     lambda results: table(
-        ["brokers", "produced alone MB/s", "beside readers MB/s", "share", "read MB/s", "p99 ms alone", "p99 ms beside"],
-        rows(results)))
+        ["brokers", "produced alone MB/s", "beside readers MB/s", "share", "read MB/s", "p99 ms alone",
+         "p99 ms beside"], rows(results)))
