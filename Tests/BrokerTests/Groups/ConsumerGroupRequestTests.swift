@@ -10,10 +10,13 @@ import Testing
 @Suite struct ConsumerGroupRequestTests {
     private typealias Heartbeat = ConsumerGroupHeartbeatRequest
 
-    private static func world(_ count: Int = 1) throws -> (World, SimulatedClient) {
+    private static func world(
+        _ count: Int = 1, migration: GroupMigrationPolicy = .bidirectional
+    ) throws -> (World, SimulatedClient) {
         let world = try World.ready(brokers: count) {
             $0.groups.consumerSessionTimeout = 20_000
             $0.groups.initialRebalanceDelay = 0
+            $0.groups.migration = migration
         }
         let client = world.client(of: try #require(world.leader()))
         try client.createTopic("t1", partitions: 4)
@@ -247,8 +250,8 @@ import Testing
         #expect(old?.errorCode == .groupIDNotFound && old?.groupState == "Dead")
     }
 
-    @Test func `classic members are refused while there are others, and have the group when they are gone`() throws {
-        let (_, client) = try Self.world()
+    @Test func `without migration a group has one protocol while it has members`() throws {
+        let (_, client) = try Self.world(migration: .disabled)
         _ = try client.call(Self.join("a"))
         #expect(try client.call(SimulatedClient.joinRequest("g")).errorCode == .inconsistentGroupProtocol)
         _ = try client.call(Self.beat("a", -1))
