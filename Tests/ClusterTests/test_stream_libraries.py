@@ -105,8 +105,8 @@ class Counting:
     def wait_until_ready(self):
         """Waits until every application has restored its state after the last rebalance.
 
-        faust loses what it fetches meanwhile: it seeks back to the committed offsets then, and takes the records for read
-        ("DROPPED MESSAGE ROFF" in its log, which DEVLOG=1 turns on).
+        faust loses what it fetches meanwhile: it seeks back to the committed offsets then, and takes the records for
+        read ("DROPPED MESSAGE ROFF" in its log, which DEVLOG=1 turns on).
         """
         def is_ready(log):
             text = log.read_text()
@@ -138,11 +138,13 @@ def counting(request, brokers, name, tmp_path):
 
 
 each_library = pytest.mark.parametrize("counting", ["quixstreams", "faust"], indirect=True)
+# faust's applications may end when a broker does: what reads a topic is cancelled, or the first broker they ask is down.
+of_quixstreams = pytest.mark.parametrize("counting", ["quixstreams"], indirect=True)
 
 
 @each_library
 def test_applications_that_come_and_go_count_every_record(counting):
-    """Once with quixstreams, which commits what it counted before it gives up partitions; faust does not promise it."""
+    """Once with quixstreams, which commits what it counted before it gives up partitions; faust may count twice."""
     counting.write(500)
     first = counting.start()
     counting.wait_until_counted()
@@ -175,7 +177,7 @@ def test_a_killed_application_costs_no_record_and_no_state(counting):
     counting.check_counts(counting.wait_until_counted())
 
 
-@each_library
+@of_quixstreams
 def test_an_application_outlives_its_coordinator(counting, brokers):
     counting.start()
     counting.write(300)
@@ -190,7 +192,7 @@ def test_an_application_outlives_its_coordinator(counting, brokers):
     counting.wait_until_counted()
 
 
-@each_library
+@of_quixstreams
 def test_a_killed_application_comes_back_after_its_coordinator_was_killed(counting, brokers):
     doomed = counting.start()
     counting.write(300)
@@ -199,7 +201,6 @@ def test_a_killed_application_comes_back_after_its_coordinator_was_killed(counti
     old = brokers.leader(counting.source)
     old.kill()
     brokers.leader(counting.source, other_than=old)
-    # faust ends if the first broker that it hears of is down when it starts.
     old.start()
     brokers.wait_until_serving()
     counting.start()

@@ -44,8 +44,8 @@ extension Broker {
         }
     }
 
-    /// Has the metadata leader answer if the request names topics that this broker does not know: one may just have been
-    /// made, or is to be made now.
+    /// Has the metadata leader answer if the request names topics that this broker does not know: one may just have
+    /// been made, or is to be made now.
     ///
     /// - Parameter answer: answers from what is known here, and whether that is all there is.
     private func askMetadataLeader(

@@ -13,6 +13,8 @@ final class MigrationModel {
     final class Client {
         enum Phase {
             case out
+            /// It got no answer to its JoinGroup. It goes on with what it has, takes nothing, and asks again.
+            case asking
             /// Its JoinGroup waits for the next generation of a classic group.
             case joining
             /// It knows its generation and has not got its assignment.
@@ -82,7 +84,9 @@ final class MigrationModel {
 
     private func joinRequest(of client: Client) -> ClassicJoin {
         var join = ClassicJoin.sample(client.id)
-        join.isNew = group.classic?.members[client.id] == nil && consumer?.members[client.id] == nil
+        // The coordinator vouches for an id only before it was a member.
+        let isKnown = group.classic?.members[client.id] != nil || consumer?.members[client.id] != nil
+        join.isNew = client.phase == .out && !isKnown
         let owned = client.owned.sorted().map { NamedPartition(topic: Self.topic.name, partition: $0.partition) }
         join.protocols = [.init(name: "p", metadata: .subscription(to: [Self.topic.name], owning: owned))]
         return join
@@ -91,6 +95,8 @@ final class MigrationModel {
     private func join(_ client: Client) {
         if !client.isCooperative { client.owned = [] }
         let join = joinRequest(of: client)
+        // It takes nothing until it is told its next assignment.
+        if client.phase != .out { client.phase = .asking }
         if chance(5) {
             // It is on its way for long; the client gives up waiting and asks again.
             late.append(join)
@@ -130,7 +136,9 @@ final class MigrationModel {
             guard classic.leaderID == client.id else { return }
             apply(.classic(.sync(lead(classic))))
         }
-        guard let stable = group.classic, stable.state == .stable, let member = stable.members[client.id] else { return }
+        guard let stable = group.classic, stable.state == .stable, let member = stable.members[client.id] else {
+            return
+        }
         assign(member.assignment, to: client)
     }
 
@@ -241,7 +249,7 @@ final class MigrationModel {
             return chance(50) ? beat(client) : work(client)
         }
         switch client.phase {
-        case .out: join(client)
+        case .out, .asking: join(client)
         case .joining: awaitGeneration(client)
         case .syncing: sync(client)
         case .member: chance(50) ? heartbeat(client) : work(client)
@@ -258,7 +266,8 @@ final class MigrationModel {
                 client.isExpired = true
                 remove(client)
             }
-        case 9: if !late.isEmpty { deliver(late.removeFirst(), to: nil) }
+        // In a classic group the protocol itself has no answer to a late JoinGroup.
+        case 9: if !late.isEmpty, consumer != nil { deliver(late.removeFirst(), to: nil) }
         case 10..<20: coordinate()
         default: if let client { act(client) }
         }
@@ -295,7 +304,8 @@ final class MigrationModel {
         for id in (group.classic?.members.keys).map(Array.init) ?? [] where !clients.contains(where: { $0.id == id }) {
             apply(.classic(.remove(memberIDs: [id])))
         }
-        for member in consumer?.members.values.map({ $0 }) ?? [] where !clients.contains(where: { $0.id == member.id }) {
+        let members = consumer.map { Array($0.members.values) } ?? []
+        for member in members where !clients.contains(where: { $0.id == member.id }) {
             apply(.consumer(.expire(memberID: member.id, epoch: member.epoch)))
         }
         for round in 0..<limit {
@@ -309,8 +319,9 @@ final class MigrationModel {
 
     private var isSettled: Bool {
         guard !clients.isEmpty else { return true }
-        let isOfOneKind = clients.contains { !$0.isClassic } ? consumer?.state == .stable : group.classic?.state == .stable
-        return isOfOneKind && Set(clients.flatMap(\.owned)) == Set(Self.all)
+        let isMixed = clients.contains { !$0.isClassic }
+        let isStable = isMixed ? consumer?.state == .stable : group.classic?.state == .stable
+        return isStable && Set(clients.flatMap(\.owned)) == Set(Self.all)
             && clients.allSatisfy { $0.owned == $0.assigned && $0.phase == .member }
     }
 }

@@ -5,7 +5,8 @@ import NIOCore
 ///
 /// | | fields |
 /// |---|---|
-/// | subscription | version 2, topics (count 4, each: name string), user data bytes, from version 1: *partitions* that the member has, from version 2: generation 4, from version 3: rack string |
+/// | subscription | version 2, topics (count 4, each: name string), user data bytes, |
+/// | | from version 1: *partitions* that the member has, from version 2: generation 4, from version 3: rack string |
 /// | assignment | version 2, *partitions*, user data bytes |
 /// | partitions | count 4, each: topic name string, partitions (count 4, each 4) |
 ///

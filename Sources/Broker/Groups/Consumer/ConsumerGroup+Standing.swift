@@ -28,8 +28,7 @@ extension ConsumerGroup {
     private func standing(ofJoin heartbeat: ConsumerGroupHeartbeat) throws(ConsumerGroupRefusal) -> Standing {
         if let instance = heartbeat.instanceID, let holder = instances[instance].flatMap({ members[$0] }) {
             // Of two classic members under one name the last counts, and so it is when the last has moved on.
-            if holder.isAbsent || holder.classic != nil, holder.id != heartbeat.memberID { return .replaces(holder.id) }
-            if holder.isAbsent { return .replaces(holder.id) }
+            if holder.isAbsent || holder.classic != nil { return .replaces(holder.id) }
             guard holder.id == heartbeat.memberID else {
                 throw ConsumerGroupRefusal(
                     .unreleasedInstanceID, "instance id \(instance) is held by member \(holder.id), which has not left")
@@ -38,7 +37,9 @@ extension ConsumerGroup {
         if let member = members[heartbeat.memberID] {
             // It has joined, and perhaps does not know. If it does, this is late, or the member has lost its mind:
             // taking it at its word could give what it still has to another.
-            guard member.previousEpoch == 0, member.classic == nil, member.instanceID == heartbeat.instanceID else { throw fenced(member, 0) }
+            guard member.previousEpoch == 0, member.classic == nil, member.instanceID == heartbeat.instanceID else {
+                throw fenced(member, 0)
+            }
             return .repeats
         }
         guard members.count < heartbeat.sizeMax else {

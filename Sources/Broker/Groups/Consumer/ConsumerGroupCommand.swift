@@ -12,7 +12,7 @@ public enum ConsumerGroupCommand: Hashable, Sendable {
     case convert(SubscribedTopics)
     /// The group becomes a classic one again. Void if a member of the new protocol is there.
     case revert
-    /// A JoinGroup to a group that has members of the new protocol; to any other, as if it were a `ClassicGroupCommand`.
+    /// A JoinGroup to a group that has members of the new protocol; to any other it is as a `ClassicGroupCommand`.
     case classicJoin(ClassicJoin, SubscribedTopics)
     /// A SyncGroup of a classic member: it knows its generation.
     case classicSync(memberID: String, epoch: Int32)
