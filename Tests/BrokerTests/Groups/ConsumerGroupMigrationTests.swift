@@ -110,6 +110,9 @@ import Testing
         var group = try #require(ConsumerGroup(converting: classic, Self.topics))
         let held = TopicIDPartition(G.id(1), 2)
         #expect(group.owners[held] == "a" && Self.heartbeat(group, "a", 1) == .rebalanceInProgress)
+        // It may ask for its assignment only now.
+        _ = group.apply(.classicSync(memberID: "a", epoch: 1))
+        #expect(group.owners[held] == "a")
         _ = try group.send(G.join("n", to: [Self.topic]))
         #expect(group.owners[held] == "a")
     }

@@ -201,6 +201,7 @@ final class MigrationModel {
         if client.generation == 0 {
             if let classic = group.classic, !classic.members.isEmpty { apply(.consumer(.convert(Self.topics))) }
             heartbeat = ConsumerGroup.join(client.id, to: [Self.topic])
+            heartbeat.topics = Self.topics
         }
         let result = apply(.consumer(.heartbeat(heartbeat)))
         guard !chance(5) else { return }

@@ -191,6 +191,7 @@ extension ConsumerGroup {
                 let subscription = ConsumerSubscription(former.metadata(for: group.protocolName))
             else { continue }
             member.revoking = adopted(subscription.owned, by: former.memberID, group.generation)
+            member.classic?.owned = Set(subscription.owned.compactMap { identified($0) })
             store(member)
         }
         for member in members.values { targets[member.id] = Set(member.assigned.keys) }
