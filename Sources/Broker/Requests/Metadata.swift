@@ -65,7 +65,8 @@ extension Broker {
                 request, version: context.version, correlationID: context.header.correlationID, clientID: nil
             ).withoutLength
         } catch {
-            preconditionFailure("a request that was decoded can be encoded: \(error)")
+            // A name that was not UTF-8 may have become too long.
+            return answer(false)
         }
         forwarding.forward(frame, to: leader) { response in
             if let response { context.relay(response) } else { answer(false) }
