@@ -160,7 +160,7 @@ struct ServerBuilder: Sendable {
         let broker = Broker(
             configuration: brokerConfiguration, logs: parts.value.logs.map { SegmentBlockLog($0) },
             transport: transport, forwarding: transport,
-            encoderThread: threads.encoder, eventLoop: loop, wallClock: Self.wallClock,
+            encoderThreads: threads.encoders, eventLoop: loop, wallClock: Self.wallClock,
             seed: UInt64.random(in: .min ... .max), logger: logger)
         broker.volume = LogVolume(
             directory: brokerConfiguration.logDirectory, executor: threads.reader, eventLoop: loop)

@@ -28,7 +28,7 @@ import Testing
             configure(&configuration)
             node = RaftNode(
                 configuration: configuration, machine: RecordingMachine(), log: SegmentBlockLog(log),
-                transport: NoTransport(), encoderThread: encoder, eventLoop: loop,
+                transport: NoTransport(), encoderThreads: [encoder], eventLoop: loop,
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
             node.start()
             settle()
@@ -157,7 +157,7 @@ import Testing
         let node = RaftNode(
             configuration: RaftConfiguration(
                 shard: .metadata, core: CoreConfiguration(id: NodeID(1), voters: [NodeID(1)]), seed: 2),
-            machine: RecordingMachine(), log: SegmentBlockLog(log), transport: NoTransport(), encoderThread: writer,
+            machine: RecordingMachine(), log: SegmentBlockLog(log), transport: NoTransport(), encoderThreads: [writer],
             eventLoop: loop, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         for _ in 0..<4 { disk.failNext(.write, errno: 5) }
         node.start()
