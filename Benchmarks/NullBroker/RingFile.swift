@@ -17,19 +17,19 @@ final class RingFile: Sendable {
         file = try POSIXFileSystem(writePath: .direct).open(path, .create)
         self.length = length
         let piece = ByteBuffer(repeating: 0, count: 1.mebibytes)
-        for position in stride(from: 0, to: length, by: 1.mebibytes) { try file.write([piece], at: position) }
+        for position in stride(from: 0, to: length, by: 1.mebibytes) {
+            try file.append([piece], at: position, durably: false)
+        }
         try file.flush()
     }
 
-    /// Writes a group of buffers from the page that contains `position` on, filled up to a whole page, and flushes.
+    /// Writes a group of buffers from the page that contains `position` on, and flushes.
     func write(_ buffers: [ByteBuffer], at position: UInt64) throws(StorageError) {
         let bytes = buffers.reduce(0) { $0 + $1.readableBytes }
         let whole = (bytes + Self.pageBytes - 1) / Self.pageBytes * Self.pageBytes
         invariant(whole <= length, "a group is longer than the file")
         var start = Int(position % UInt64(length)) / Self.pageBytes * Self.pageBytes
         if start + whole > length { start = 0 }
-        let filling = whole > bytes ? [ByteBuffer(repeating: 0, count: whole - bytes)] : []
-        try file.write(buffers + filling, at: start)
-        try file.flush()
+        try file.append(buffers, at: start, durably: true)
     }
 }

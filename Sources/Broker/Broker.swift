@@ -46,7 +46,7 @@ public final class Broker {
     ///   - wallClock: milliseconds since 1970; dates entries and nothing else.
     public init(
         configuration: BrokerConfiguration, logs: [any BlockLog], transport: any Transport,
-        forwarding: any RequestForwarding, encoderThread: any StorageExecutor, eventLoop: any EventLoop,
+        forwarding: any RequestForwarding, encoderThreads: [any StorageExecutor], eventLoop: any EventLoop,
         wallClock: @escaping () -> Milliseconds, seed: UInt64, logger: Logger
     ) {
         invariant(logs.count == configuration.shardCount, "one log for each shard")
@@ -67,7 +67,8 @@ public final class Broker {
             raft.compression = configuration.compression
             raft.pendingBytesMax = configuration.pendingBytesMax
             let node = RaftNode(
-                configuration: raft, machine: machine, log: log, transport: transport, encoderThread: encoderThread,
+                configuration: raft, machine: machine, log: log, transport: transport,
+                encoderThreads: encoderThreads,
                 eventLoop: eventLoop, logger: logger)
             return Shard(id: id, machine: machine, node: node, configuration: configuration)
         }

@@ -28,7 +28,7 @@ public struct BrokerConfiguration: Sendable {
     /// Bytes of produce requests that may wait to be committed, for each shard.
     public var pendingBytesMax = 64.mebibytes
     /// Bytes of newest log kept in memory, for each shard; tail reads come from there.
-    public var tailBytesMax = 48.mebibytes
+    public var tailBytesMax = 32.mebibytes
     /// Bytes of blocks read from disk and kept, decompressed, for each shard.
     public var coldBlockBytesMax = 32.mebibytes
     /// Bytes of sealed segments' offset tables kept in memory, for each shard.

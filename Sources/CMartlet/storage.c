@@ -68,6 +68,18 @@ int64_t martlet_write_vector(int descriptor, const struct iovec *vector, int cou
     return written < 0 ? -errno : written;
 }
 
+// Not repeated after EINTR either: part of what it does is a flush.
+int64_t martlet_write_durably(int descriptor, const struct iovec *vector, int count, int64_t position) {
+#if defined(RWF_DSYNC)
+    ssize_t written = pwritev2(descriptor, vector, count, (off_t)position, RWF_DSYNC);
+    return written < 0 ? -errno : written;
+#else
+    int64_t written = martlet_write_vector(descriptor, vector, count, position);
+    int flushed = written < 0 ? 0 : martlet_flush(descriptor);
+    return flushed < 0 ? flushed : written;
+#endif
+}
+
 int martlet_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno; }
 
 void martlet_name_thread(const char *name) {

@@ -87,20 +87,20 @@ public final class Server: Sendable {
     }
 }
 
-/// The threads on which storage blocks: a writer for each log, one for cold reads, one for encoding.
+/// The threads on which storage blocks: a writer for each log, one for cold reads, one on each core for encoding.
 struct StorageThreads: Sendable {
     let writers: [StorageThread]
     let reader: StorageThread
-    let encoder: StorageThread
+    let encoders: [StorageThread]
 
     init(shardCount: Int) {
         writers = (0..<shardCount).map { StorageThread(name: "log-writer-\($0)") }
         reader = StorageThread(name: "log-reader")
-        encoder = StorageThread(name: "encoder")
+        encoders = (0..<System.coreCount).map { StorageThread(name: "encoder-\($0)") }
     }
 
     /// Ends the threads when what they were given is done.
     func stop() {
-        for thread in writers + [reader, encoder] { thread.stop() }
+        for thread in writers + [reader] + encoders { thread.stop() }
     }
 }

@@ -51,6 +51,8 @@ struct ServerBuilder: Sendable {
     // MARK: Logs
 
     private func openLogs() throws {
+        // What is not flushed is best left to the page cache.
+        let writePath = configuration.durability == .page ? WritePath.buffered : configuration.writePath
         for shard in 0..<configuration.shardCount {
             let id = ShardID(UInt16(shard))
             var options = SegmentLogOptions(directory: "\(configuration.dataDirectory)/shard-\(shard)", shard: id)
@@ -59,7 +61,7 @@ struct ServerBuilder: Sendable {
             options.acceptDataLoss = configuration.acceptDataLoss
             do {
                 let log = try SegmentLog.open(
-                    options: options, fileSystem: POSIXFileSystem(writePath: configuration.writePath), eventLoop: loop,
+                    options: options, fileSystem: POSIXFileSystem(writePath: writePath), eventLoop: loop,
                     writer: threads.writers[shard],
                     reader: threads.reader)
                 report(log.recovery, of: id)
@@ -160,7 +162,7 @@ struct ServerBuilder: Sendable {
         let broker = Broker(
             configuration: brokerConfiguration, logs: parts.value.logs.map { SegmentBlockLog($0) },
             transport: transport, forwarding: transport,
-            encoderThread: threads.encoder, eventLoop: loop, wallClock: Self.wallClock,
+            encoderThreads: threads.encoders, eventLoop: loop, wallClock: Self.wallClock,
             seed: UInt64.random(in: .min ... .max), logger: logger)
         broker.volume = LogVolume(
             directory: brokerConfiguration.logDirectory, executor: threads.reader, eventLoop: loop)

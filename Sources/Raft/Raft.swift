@@ -28,7 +28,7 @@ public final class Raft<Machine: FSM>: Sendable {
     public static func start(
         _ configuration: RaftConfiguration,
         on loop: any EventLoop,
-        encoderThread: any StorageExecutor,
+        encoderThreads: [any StorageExecutor],
         logger: Logger,
         assemble: @escaping @Sendable () throws -> (machine: Machine, log: any BlockLog, transport: any Transport)
     ) async throws -> Raft<Machine> {
@@ -36,7 +36,7 @@ public final class Raft<Machine: FSM>: Sendable {
             let parts = try assemble()
             let node = RaftNode(
                 configuration: configuration, machine: parts.machine, log: parts.log, transport: parts.transport,
-                encoderThread: encoderThread, eventLoop: loop, logger: logger)
+                encoderThreads: encoderThreads, eventLoop: loop, logger: logger)
             node.start()
             return Raft(node, on: loop)
         }.get()

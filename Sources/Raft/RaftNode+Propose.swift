@@ -55,71 +55,52 @@ extension RaftNode {
     /// shares its block and its flush with what arrives meanwhile. No timer is involved.
     func drain() {
         guard !isShutDown, noopIsProposed else { return }
-        while !pending.isEmpty, core.acceptsProposals, groupsBeingEncoded < GroupEncoder.groupsMax {
-            let isFlushing = core.flushedIndex < core.lastIndex || groupsBeingEncoded > 0
+        while !pending.isEmpty, core.acceptsProposals, encoder.hasRoom {
+            let isFlushing = core.flushedIndex < core.lastIndex || encoder.isBusy
             if isFlushing, pendingBytes < BlockLimits.targetBytes { return }
-            encode(takeGroup())
+            let block = takeBlock()
+            // Closures, since a key path into a generic type is made anew at each use.
+            encode(block.map { $0.entry }, block.map { $0.completion })
         }
     }
 
-    /// Takes whole blocks' worth of entries from the front of the pending list, up to the encoder's group size.
-    private func takeGroup() -> [[Pending]] {
-        var group: [[Pending]] = []
-        var groupBytes = 0
-        while groupBytes < GroupEncoder.groupBytesMax, let first = pending.popFirst() {
-            var block = [first]
-            var bytes = first.entry.encodedBytes
-            while let next = pending.first, block.count < log.entriesPerBlockMax,
-                bytes + next.entry.encodedBytes <= BlockLimits.targetBytes
-            {
-                bytes += next.entry.encodedBytes
-                block.append(pending.removeFirst())
-            }
-            groupBytes += bytes
-            group.append(block)
+    /// Takes a block's worth of entries from the front of the pending list, which is not empty.
+    private func takeBlock() -> [Pending] {
+        var block: [Pending] = []
+        var bytes = 0
+        while let next = pending.first, block.count < log.entriesPerBlockMax,
+            block.isEmpty || bytes + next.entry.encodedBytes <= BlockLimits.targetBytes
+        {
+            bytes += next.entry.encodedBytes
+            block.append(pending.removeFirst())
         }
-        pendingBytes -= groupBytes
-        return group
+        pendingBytes -= bytes
+        return block
     }
 
-    private func encode(_ group: [[Pending]]) {
-        let blocks = group.map { $0.map(\.entry) }
-        let completions = group.map { $0.map(\.completion) }
-        let bytes = blocks.reduce(0) { $0 + $1.reduce(0) { $0 + $1.encodedBytes } }
-        if groupsBeingEncoded == 0, bytes <= configuration.inlineEncodingBytesMax || configuration.compression == .off {
-            propose(encoder.encodeInline(blocks), completions)
-            return
-        }
-        groupsBeingEncoded += 1
-        encoder.encode(blocks) { [weak self] encoded in
-            guard let self else { return }
-            self.groupsBeingEncoded -= 1
-            self.propose(encoded, completions)
-            self.drain()
-        }
+    private func encode(_ entries: [Entry], _ completions: [Completion?]) {
+        encoder.encode(entries) { [weak self] block in self?.propose(block, completions) }
     }
 
-    private func propose(_ blocks: [EncodedBlock], _ completions: [[Completion?]]) {
+    private func propose(_ block: EncodedBlock, _ completions: [Completion?]) {
         guard !isShutDown else {
-            for completion in completions.joined() { completion?(.failure(.shutdown)) }
+            for completion in completions { completion?(.failure(.shutdown)) }
             return
         }
-        proposals.append(zip(blocks, completions).map { Proposal(block: $0, completions: $1) })
-        step(.propose(blocks.map { ProposedBlock(count: $0.count, bytes: $0.encodedSize) }))
+        proposals.append(Proposal(block: block, completions: completions))
+        step(.propose([ProposedBlock(count: block.count, bytes: block.encodedSize)]))
     }
 
     func proposeNoop() {
-        let noop = encoder.encodeInline([[Entry(type: .noop, head: ByteBuffer(), payload: ByteBuffer())]])
         noopIsProposed = true
-        propose(noop, [[nil]])
+        encode([Entry(type: .noop, head: ByteBuffer(), payload: ByteBuffer())], [nil])
         drain()
     }
 
     func appendProposed(_ infos: [BlockInfo], _ epoch: StorageEpoch) {
-        let group = proposals.removeFirst()
-        invariant(group.count == infos.count, "each proposed block gets one place")
-        if noopIndex == nil { noopIndex = infos[0].base }
-        for (proposal, info) in zip(group, infos) {
+        for info in infos {
+            let proposal = proposals.removeFirst()
+            if noopIndex == nil { noopIndex = info.base }
             let block = log.append(proposal.block, base: info.base, term: info.term, epoch: epoch)
             invariant(block.encodedSize == info.bytes, "stamping does not change a block's size")
             inflight.append(Inflight(base: info.base, completions: proposal.completions))
@@ -127,8 +108,6 @@ extension RaftNode {
     }
 
     func rejectProposal(_ leader: NodeID?) {
-        for proposal in proposals.removeFirst() {
-            for completion in proposal.completions { completion?(.failure(.notLeader(leader: leader))) }
-        }
+        for completion in proposals.removeFirst().completions { completion?(.failure(.notLeader(leader: leader))) }
     }
 }

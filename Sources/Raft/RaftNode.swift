@@ -35,7 +35,7 @@ public final class RaftNode<Machine: FSM> {
     public let log: any BlockLog
     let loop: any EventLoop
     let transport: any Transport
-    let encoder: GroupEncoder
+    let encoder: OrderedEncoder
     let logger: Logger
 
     var core: Core
@@ -50,8 +50,7 @@ public final class RaftNode<Machine: FSM> {
     var pending: Deque<Pending> = []
     public internal(set) var pendingBytes = 0
     var isDrainScheduled = false
-    var groupsBeingEncoded = 0
-    var proposals: Deque<[Proposal]> = []
+    var proposals: Deque<Proposal> = []
     var inflight: Deque<Inflight> = []
     /// The no-op of the current term, once it has its place; a leader serves when it is applied.
     var noopIndex: LogIndex?
@@ -81,7 +80,7 @@ public final class RaftNode<Machine: FSM> {
 
     public init(
         configuration: RaftConfiguration, machine: Machine, log: any BlockLog, transport: any Transport,
-        encoderThread: any StorageExecutor, eventLoop: any EventLoop, logger: Logger
+        encoderThreads: [any StorageExecutor], eventLoop: any EventLoop, logger: Logger
     ) {
         self.configuration = configuration
         self.machine = machine
@@ -89,9 +88,7 @@ public final class RaftNode<Machine: FSM> {
         self.transport = transport
         self.loop = eventLoop
         self.logger = logger
-        encoder = GroupEncoder(
-            shard: configuration.shard, compression: configuration.compression, executor: encoderThread,
-            eventLoop: eventLoop)
+        encoder = OrderedEncoder(configuration, threads: encoderThreads, eventLoop: eventLoop)
         core = Core(
             configuration.core, hardState: log.recoveredHardState, log: log.recovered, seed: configuration.seed,
             now: eventLoop.instant)
@@ -103,6 +100,7 @@ public final class RaftNode<Machine: FSM> {
         loop.preconditionInEventLoop()
         log.onFlushed = { [weak self] epoch, through in self?.flushed(epoch, through) }
         log.onFailure = { [weak self] error in self?.fail(error) }
+        encoder.onRoom = { [weak self] in self?.drain() }
         let interval = TimeAmount.nanoseconds(configuration.tickInterval.nanoseconds)
         let bound = NIOLoopBound(self, eventLoop: loop)
         ticker = loop.scheduleRepeatedTask(initialDelay: .zero, delay: interval) { _ in bound.value.step(.tick) }
@@ -153,7 +151,7 @@ public final class RaftNode<Machine: FSM> {
     /// after the core has taken them.
     private func isConsistent(_ message: PeerMessage) -> Bool {
         guard case .appendRequest(let request) = message.message else { return message.blocks.isEmpty }
-        return request.blocks.elementsEqual(message.blocks.lazy.map(\.info))
+        return request.blocks.elementsEqual(message.blocks.lazy.map { $0.info })
             && message.blocks.allSatisfy { $0.shard == configuration.shard }
     }
 
@@ -260,7 +258,7 @@ public final class RaftNode<Machine: FSM> {
             switch result {
             case .success(let blocks):
                 self.cold[peer] = blocks
-                self.step(.blocksRead(to: peer, epoch: epoch, blocks.map(\.info)))
+                self.step(.blocksRead(to: peer, epoch: epoch, blocks.map { $0.info }))
                 self.cold[peer] = nil
             case .failure(let error):
                 self.logger.error("cannot read the log for a follower", metadata: [

@@ -61,7 +61,7 @@ struct RaftCounter {
             shard: .metadata, core: CoreConfiguration(id: id, voters: ids), seed: UInt64(id.rawValue))
         let directory = "/tmp/raft-counter-\(UInt32.random(in: 0 ... .max))/\(id)"
         let raft = try await Raft<Counter>.start(
-            configuration, on: loop, encoderThread: threads, logger: Logger(label: "raft-counter")
+            configuration, on: loop, encoderThreads: [threads], logger: Logger(label: "raft-counter")
         ) {
             let log = try SegmentLog.open(
                 options: SegmentLogOptions(directory: directory), fileSystem: POSIXFileSystem(), eventLoop: loop,

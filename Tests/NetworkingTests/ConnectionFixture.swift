@@ -52,7 +52,7 @@ final class ConnectionFixture {
             store: InMemoryLogStore(), stable: InMemoryStableStore(), eventLoop: loop, executor: writer)
         let peers = NoPeers()
         broker = Broker(
-            configuration: configuration, logs: [log], transport: peers, forwarding: peers, encoderThread: writer,
+            configuration: configuration, logs: [log], transport: peers, forwarding: peers, encoderThreads: [writer],
             eventLoop: loop, wallClock: { 1_800_000_000_000 }, seed: 1,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         memory = ConnectionMemory(bytesMax: memoryBytesMax)

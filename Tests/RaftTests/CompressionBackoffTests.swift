@@ -1,3 +1,4 @@
+import SegmentLog
 import Testing
 
 @testable import Raft
@@ -7,7 +8,8 @@ import Testing
     private func tried(_ count: Int, where shrinks: (Int) -> Bool) -> [Int] {
         var backoff = CompressionBackoff()
         var tried: [Int] = []
-        for block in 0..<count where backoff.shouldTry() {
+        for block in 0..<count {
+            guard backoff.next() != nil else { continue }
             tried.append(block)
             backoff.record(didShrink: shrinks(block))
         }
@@ -20,6 +22,15 @@ import Testing
 
     @Test func `what does not compress is tried less and less, and never given up`() {
         #expect(tried(100) { _ in false } == [0, 2, 6, 14, 30, 46, 62, 78, 94])
+    }
+
+    @Test func `once something did not compress, samples decide`() {
+        var backoff = CompressionBackoff()
+        #expect(backoff.next() == .whole)
+        backoff.record(didShrink: false)
+        #expect(backoff.next() == nil && backoff.next() == .sample)
+        backoff.record(didShrink: true)
+        #expect(backoff.next() == .whole)
     }
 
     @Test func `a change is noticed within sixteen blocks, and then all are compressed again`() {

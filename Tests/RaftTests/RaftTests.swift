@@ -30,7 +30,7 @@ import Testing
             let configuration = RaftConfiguration(
                 shard: .metadata, core: CoreConfiguration(id: id, voters: ids), seed: UInt64(id.rawValue))
             let raft = try await Raft<RecordingMachine>.start(
-                configuration, on: loop, encoderThread: InlineExecutor(),
+                configuration, on: loop, encoderThreads: [InlineExecutor()],
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
             ) { [loop, network] in
                 let log = try LogStoreBlockLog(
@@ -140,7 +140,7 @@ import Testing
             shard: .metadata, core: CoreConfiguration(id: NodeID(1), voters: [NodeID(1)]), seed: 1)
         await #expect(throws: Refused.self) {
             _ = try await Raft<RecordingMachine>.start(
-                configuration, on: loop, encoderThread: InlineExecutor(), logger: Logger(label: "test")
+                configuration, on: loop, encoderThreads: [InlineExecutor()], logger: Logger(label: "test")
             ) { throw Refused() }
         }
     }

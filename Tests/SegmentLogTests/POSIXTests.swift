@@ -184,32 +184,65 @@ private struct Session: Sendable {
 }
 
 @Suite struct DirectWriteTests {
-    @Test(arguments: [0, 1, 8, 4_095, 4_096, 70_001])
-    func directWritesAtAnyPositionGiveTheSameFileAsBufferedOnes(position: Int) throws {
-        let directory = try TemporaryDirectory()
-        let direct = try POSIXFileSystem(writePath: .direct).open(directory.path + "/direct", .create)
-        let buffered = try POSIXFileSystem().open(directory.path + "/buffered", .create)
+    /// Appends buffers of odd sizes, so that pages begin and end in the middle of them.
+    private func append(to files: [any StorageFile], from position: Int, rounds: ClosedRange<Int>) throws -> Int {
         var random = RandomSource(seed: UInt64(position))
         var next = position
-        for round in 1 ... 6 {
-            // Buffers of odd sizes, so that pages begin and end in the middle of them.
+        for round in rounds {
             let buffers = (1 ... 5).map { number in
                 ByteBuffer(bytes: (0 ..< round * number * 20_011).map { _ in UInt8(truncatingIfNeeded: random.next()) })
             }
-            try direct.write(buffers, at: next)
-            try buffered.write(buffers, at: next)
+            for file in files { try file.append(buffers, at: next, durably: round % 2 == 0) }
             next += buffers.reduce(0) { $0 + $1.readableBytes }
         }
-        try direct.flush()
-        try direct.dropCache()
-        #expect(try direct.size() == next)
-        #expect(try direct.read(at: 0, length: next) == buffered.read(at: 0, length: next))
+        return next
     }
 
-    @Test func onlyWholePagesThatAreWorthItAreWrittenDirectly() {
-        #expect(DirectWriter.wholePages(at: 0, count: 65_535) == nil)
-        #expect(DirectWriter.wholePages(at: 0, count: 65_536) == 0 ..< 65_536)
-        #expect(DirectWriter.wholePages(at: 1, count: 65_536) == nil)
-        #expect(DirectWriter.wholePages(at: 1, count: 80_000) == 4_096 ..< 77_824)
+    @Test(arguments: [0, 1, 8, 4_095, 4_096, 70_001])
+    func directAppendsAtAnyPositionGiveTheSameFileAsBufferedOnes(position: Int) throws {
+        let directory = try TemporaryDirectory()
+        let direct = try POSIXFileSystem(writePath: .direct).open(directory.path + "/direct", .create)
+        let buffered = try POSIXFileSystem().open(directory.path + "/buffered", .create)
+        let end = try append(to: [direct, buffered], from: position, rounds: 1 ... 6)
+        try direct.flush()
+        try direct.dropCache()
+        #expect(try direct.size() >= end)
+        #expect(try direct.read(at: 0, length: end) == buffered.read(at: 0, length: end))
+    }
+
+    @Test func smallDirectAppendsKeepWhatLiesBeforeThemInTheirPage() throws {
+        let directory = try TemporaryDirectory()
+        let file = try POSIXFileSystem(writePath: .direct).open(directory.path + "/file", .create)
+        var content: [UInt8] = []
+        for number in 0 ..< 200 {
+            let bytes = [UInt8](repeating: UInt8(number), count: number * 37 % 500 + 1)
+            try file.append([ByteBuffer(bytes: bytes)], at: content.count, durably: true)
+            content += bytes
+        }
+        #expect(try file.read(at: 0, length: content.count) == ByteBuffer(bytes: content))
+    }
+
+    @Test func anAppendGoesOnInTheMiddleOfAPageThatSomebodyElseWrote() throws {
+        let directory = try TemporaryDirectory()
+        let system = POSIXFileSystem(writePath: .direct)
+        let end = try append(to: [system.open(directory.path + "/file", .create)], from: 0, rounds: 1 ... 1)
+        let before = try system.open(directory.path + "/file", .read).read(at: 0, length: end)
+        let again = try system.open(directory.path + "/file", .readWrite)
+        try again.truncate(to: end - 10)
+        try again.append([ByteBuffer(repeating: 7, count: 100)], at: end - 10, durably: true)
+        let expected = Array(before.readableBytesView.dropLast(10)) + [UInt8](repeating: 7, count: 100)
+        #expect(try again.read(at: 0, length: end + 90) == ByteBuffer(bytes: expected))
+    }
+
+    @Test func fillingMakesZerosAndLeavesTheContentAlone() throws {
+        let directory = try TemporaryDirectory()
+        let file = try POSIXFileSystem(writePath: .direct).open(directory.path + "/file", .create)
+        let content = ByteBuffer(repeating: 1, count: 5_000)
+        try file.append([content], at: 0, durably: false)
+        try file.fill(5_000 ..< 1_000_000)
+        #expect(try file.size() == 1_000_000 / DirectWriter.pageBytes * DirectWriter.pageBytes)
+        try file.append([content], at: 5_000, durably: true)
+        #expect(try file.read(at: 0, length: 10_000) == ByteBuffer(repeating: 1, count: 10_000))
+        #expect(try file.read(at: 10_000, length: 500_000) == ByteBuffer(repeating: 0, count: 500_000))
     }
 }

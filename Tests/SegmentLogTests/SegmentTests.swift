@@ -33,6 +33,35 @@ import Testing
         #expect(!beforeNaming.contains { $0.operation == .allocate || $0.operation == .open })
     }
 
+    @Test func theFileIsFilledInFrontOfTheLogWhileNobodyWaits() throws {
+        let fixture = try LogFixture { $0.segmentBytes = 6.mebibytes }
+        fixture.append()
+        fixture.settle()
+        let end = try #require(fixture.segments.last?.end)
+        let filled = fixture.disk.calls.filter { $0.operation == .allocate && $0.name.hasSuffix(".log") }
+        let bytes = filled.reduce(0) { $0 + $1.bytes }
+        #expect(bytes >= SegmentLogOptions.fillAheadBytes)
+        #expect(bytes < SegmentLogOptions.fillAheadBytes + SegmentLogOptions.fillBytes)
+        let content = try #require(fixture.disk.content(LogFixture.segmentPath(1)))
+        #expect(content[end...].allSatisfy { $0 == 0 })
+        fixture.disk.clearCalls()
+        fixture.append()
+        fixture.settle()
+        #expect(fixture.disk.calls.filter { $0.name.hasSuffix(".log") }.map(\.operation) == [.write, .flush])
+        #expect(try fixture.readAll().count == 2)
+    }
+
+    @Test func aDiskThatIsFullKeepsNobodyFromAppending() throws {
+        let fixture = try LogFixture { $0.segmentBytes = 64.kibibytes }
+        fixture.append()
+        fixture.writer.runNext()
+        for _ in 1 ... 3 { fixture.disk.failNext(.allocate, errno: 28) }
+        fixture.settle()
+        fixture.append()
+        fixture.settle()
+        #expect(fixture.failures.isEmpty && fixture.log.flushedIndex == LogIndex(2))
+    }
+
     @Test func aBlockLargerThanASegmentGetsOneOfItsOwn() throws {
         let fixture = try LogFixture()
         for bytes in [100, 10_000, 100] { fixture.append(payloadBytes: bytes) }

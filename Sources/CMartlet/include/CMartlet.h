@@ -27,6 +27,9 @@ int martlet_allocate(int descriptor, int64_t length);
 int martlet_punch_hole(int descriptor, int64_t position, int64_t length);
 // pwritev(2); returns the number of bytes written, which may be fewer than asked for.
 int64_t martlet_write_vector(int descriptor, const struct iovec *vector, int count, int64_t position);
+// The same, and what was written is on stable storage afterwards (RWF_DSYNC): over blocks that exist the device is told
+// to write through instead of being flushed.
+int64_t martlet_write_durably(int descriptor, const struct iovec *vector, int count, int64_t position);
 // Takes an exclusive lock that ends with the descriptor, or fails at once.
 int martlet_lock(int descriptor);
 

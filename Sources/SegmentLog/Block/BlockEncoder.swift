@@ -8,11 +8,20 @@ public enum BlockCompression: Hashable, Sendable {
     case zstd(level: Int32)
 }
 
+/// How an attempt at compressing a block is made.
+public enum CompressionAttempt: Hashable, Sendable {
+    case whole
+    /// The block goes as it is; whether it would have shrunk is told by its first bytes.
+    case sample
+}
+
 /// Turns entries into blocks. May be used from any thread; each call takes a compression context of its own from the
 /// encoder's pool, which holds as many as there were calls at the same time.
 public final class BlockEncoder: Sendable {
     /// Below this many bytes zstd gains nothing worth its call.
     static let compressionThreshold = 512
+    /// What a sample takes of a payload.
+    private static let sampleBytes = 8.kibibytes
 
     private let compressors = ContextPool { ZstdCompressor() }
 
@@ -39,14 +48,17 @@ public final class BlockEncoder: Sendable {
 
     public static func split(_ entries: [Entry]) -> [Range<Int>] { split(entries[...]) }
 
-    public func encode(_ entries: [Entry], shard: ShardID, compression: BlockCompression) -> EncodedBlock {
-        encode(entries[...], shard: shard, compression: compression)
+    public func encode(
+        _ entries: [Entry], shard: ShardID, compression: BlockCompression, attempt: CompressionAttempt = .whole
+    ) -> EncodedBlock {
+        encode(entries[...], shard: shard, compression: compression, attempt: attempt)
     }
 
     /// Encodes the entries of one block: the expensive part, which needs to know neither index nor term. The payloads
     /// are copied once.
     public func encode(
-        _ entries: ArraySlice<Entry>, shard: ShardID, compression: BlockCompression
+        _ entries: ArraySlice<Entry>, shard: ShardID, compression: BlockCompression,
+        attempt: CompressionAttempt = .whole
     ) -> EncodedBlock {
         let plan = Plan(entries)
         let raw = Self.assemble(entries, plan)
@@ -57,7 +69,9 @@ public final class BlockEncoder: Sendable {
         var bytes = raw
         var rawPayload: ByteBuffer?
         var didShrink: Bool?
-        if case .zstd(let level) = compression, plan.isWorthCompressing {
+        if case .zstd(let level) = compression, plan.isWorthCompressing, attempt == .sample {
+            didShrink = sampleShrinks(raw, header, level: level)
+        } else if case .zstd(let level) = compression, plan.isWorthCompressing {
             let compressed = compress(raw, header, level: level)
             didShrink = compressed != nil
             if let compressed {
@@ -119,6 +133,16 @@ public final class BlockEncoder: Sendable {
             return size
         }
         return buffer
+    }
+
+    private func sampleShrinks(_ raw: ByteBuffer, _ header: BlockHeader, level: Int32) -> Bool {
+        compressors.withContext { compressor in
+            raw.withUnsafeReadableBytes { source in
+                let count = min(header.rawLength, Self.sampleBytes)
+                let sample = source[header.payloadStart ..< header.payloadStart + count]
+                return compressor.compress(sample, level: level, limit: count - count / 8) != nil
+            }
+        }
     }
 
     /// The block with its payload compressed, or nil if that does not save at least an eighth: less is not worth what

@@ -36,6 +36,15 @@ public protocol StorageFile: AnyObject, Sendable {
     func read(into target: UnsafeMutableRawBufferPointer, at position: Int) throws(StorageError) -> Int
     /// Writes all buffers one behind the other, or throws.
     func write(_ buffers: [ByteBuffer], at position: Int) throws(StorageError)
+    /// Writes all buffers where the file's content ends. What the file had behind `position` is given up: zeros may
+    /// follow the buffers.
+    ///
+    /// - Parameter durably: what is written is durable afterwards. That says nothing about earlier writes; and after an
+    ///   error nobody knows what is on disk, as with `flush`.
+    func append(_ buffers: [ByteBuffer], at position: Int, durably: Bool) throws(StorageError)
+    /// Writes zeros into a range behind the content, so that its blocks exist on the disk and a later append changes no
+    /// metadata there. Does nothing where that does not pay.
+    func fill(_ range: Range<Int>) throws(StorageError)
     /// Makes the data durable. After an error nobody knows what is on disk; calling again would not tell.
     func flush() throws(StorageError)
     /// Makes later reads come from the disk, as far as the cache holds nothing unwritten. After a failed flush Linux

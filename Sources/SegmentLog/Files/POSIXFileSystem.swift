@@ -7,11 +7,11 @@ import Glibc
 import Darwin
 #endif
 
-/// How large writes reach the disk.
+/// How appends reach the disk.
 public enum WritePath: Hashable, Sendable {
     /// Through the page cache.
     case buffered
-    /// Past it, in whole pages; what does not fill a page, and small writes, go through the page cache.
+    /// Past it, in whole pages.
     case direct
 }
 
@@ -132,20 +132,21 @@ private final class POSIXFile: StorageFile, FileLock {
         return done
     }
 
-    func write(_ buffers: [ByteBuffer], at position: Int) throws(StorageError) {
-        let count = buffers.reduce(0) { $0 + $1.readableBytes }
-        guard let direct, let pages = DirectWriter.wholePages(at: position, count: count) else {
-            return try writeBuffered(buffers, at: position)
+    func append(_ buffers: [ByteBuffer], at position: Int, durably: Bool) throws(StorageError) {
+        guard let direct else {
+            try write(buffers, at: position)
+            return durably ? try flush() : ()
         }
-        // The ends that share their pages with other blocks, then the pages between.
-        let front = buffers.slice(0 ..< pages.lowerBound - position)
-        try writeBuffered(front, at: position)
-        try writeBuffered(buffers.slice(pages.upperBound - position ..< count), at: pages.upperBound)
-        let failure = direct.write(pages, from: buffers, at: position)
+        let failure = direct.append(buffers, at: position, durably: durably)
         guard failure == 0 else { throw .io(.write, path: path, errno: failure) }
     }
 
-    private func writeBuffered(_ buffers: [ByteBuffer], at position: Int) throws(StorageError) {
+    func fill(_ range: Range<Int>) throws(StorageError) {
+        guard let failure = direct?.fill(range), failure != 0 else { return }
+        throw .io(.allocate, path: path, errno: failure)
+    }
+
+    func write(_ buffers: [ByteBuffer], at position: Int) throws(StorageError) {
         var position = position
         for start in stride(from: 0, to: buffers.count, by: Self.vectorCountMax) {
             let group = buffers[start ..< min(start + Self.vectorCountMax, buffers.count)]
@@ -195,6 +196,7 @@ private final class POSIXFile: StorageFile, FileLock {
 
     func truncate(to length: Int) throws(StorageError) {
         guard ftruncate(descriptor, off_t(length)) == 0 else { throw .io(.truncate, path: path, errno: errno) }
+        direct?.forgetEnd()
     }
 
     func allocate(_ length: Int) throws(StorageError) {
@@ -203,23 +205,5 @@ private final class POSIXFile: StorageFile, FileLock {
 
     func punchHole(at position: Int, length: Int) throws(StorageError) {
         _ = try check(martlet_punch_hole(descriptor, Int64(position), Int64(length)), .punchHole, path)
-    }
-}
-
-extension [ByteBuffer] {
-    /// The bytes of a range, as if the buffers were one. Shares their storage.
-    fileprivate func slice(_ range: Range<Int>) -> [ByteBuffer] {
-        var slices: [ByteBuffer] = []
-        var start = 0
-        for buffer in self {
-            let own = (start ..< start + buffer.readableBytes).clamped(to: range)
-            if !own.isEmpty,
-                let slice = buffer.getSlice(at: buffer.readerIndex + own.lowerBound - start, length: own.count)
-            {
-                slices.append(slice)
-            }
-            start += buffer.readableBytes
-        }
-        return slices
     }
 }

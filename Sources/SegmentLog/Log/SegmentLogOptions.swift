@@ -16,7 +16,7 @@ public struct SegmentLogOptions: Hashable, Sendable {
     /// Size at which a segment is sealed; one block larger than this has a segment of its own.
     public var segmentBytes = 64.mebibytes
     public var durability = Durability.fsync
-    /// Reserve the next segment's disk space while idle.
+    /// Reserve the next segment's disk space, and fill the active one's in front of the log, while idle.
     public var preallocate = true
     /// Reclaimed segments kept so that their disk blocks can be overwritten: a flush then writes no file metadata.
     public var recycleMax = 2
@@ -26,7 +26,7 @@ public struct SegmentLogOptions: Hashable, Sendable {
     /// Nothing in the directory is changed, and the lock is not taken.
     public var readOnly = false
     /// Decompressed payloads kept beside the newest compressed blocks in memory.
-    public var payloadBytesMax = 32.mebibytes
+    public var payloadBytesMax = 24.mebibytes
     /// Block tables of sealed segments kept in memory.
     public var tableBytesMax = 16.mebibytes
 
@@ -37,4 +37,9 @@ public struct SegmentLogOptions: Hashable, Sendable {
 
     /// The bytes that go to disk between two flushes. Recovery relies on it: an unfinished group commit is no longer.
     public static let groupBytesMax = 4.mebibytes
+
+    /// How far in front of the log its file is filled, and how much of it in one go. A commit that comes meanwhile
+    /// waits for one piece.
+    static let fillAheadBytes = 4.mebibytes
+    static let fillBytes = 256.kibibytes
 }

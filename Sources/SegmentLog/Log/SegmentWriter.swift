@@ -18,10 +18,12 @@ final class SegmentWriter: @unchecked Sendable {
 
     private var active: ActiveFile?
     private var staged = StagedWrite()
-    private var prepared: (any StorageFile)?
+    private var prepared: (file: any StorageFile, placed: Int)?
     private var recycled: [LogIndex] = []
     private var housekeeping: [Chore] = []
     private var written = LogIndex.zero
+    /// Where the active file's content ends.
+    private var end = 0
     private var truncations = 0
     private var failure: StorageError?
     private var isClosed = false
@@ -32,6 +34,8 @@ final class SegmentWriter: @unchecked Sendable {
         /// It has its final name. Until then it is the file `prepared`, and does not exist for recovery.
         var isPublished: Bool
         var isDirty = false
+        /// Up to here the file's blocks are known to be on the disk.
+        var placed = 0
     }
 
     /// Contiguous blocks on their way into the active file.
@@ -61,6 +65,7 @@ final class SegmentWriter: @unchecked Sendable {
             active = ActiveFile(
                 base: base, file: try files.open(layout.segment(base), .readWrite), isPublished: true)
             written = last.last
+            end = last.end
         }
         if options.preallocate { housekeeping.append(.prepare) }
     }
@@ -95,7 +100,8 @@ final class SegmentWriter: @unchecked Sendable {
         }
         group.truncations = truncations
         if !commands.isEmpty { report?(group) }
-        if queue.endJob(hasMore: !housekeeping.isEmpty) { executor.submit { self.runJob() } }
+        let hasMore = !housekeeping.isEmpty || rangeToFill != nil
+        if queue.endJob(hasMore: hasMore) { executor.submit { self.runJob() } }
     }
 
     private func execute(_ commands: ArraySlice<WriteCommand>, _ group: inout GroupReport) throws(StorageError) {
@@ -120,12 +126,16 @@ final class SegmentWriter: @unchecked Sendable {
 
     /// Ends a group: everything staged is written, and flushed if durability asks for it.
     private func commit() throws(StorageError) {
-        try writeStaged()
-        guard let active, active.isDirty || !active.isPublished else { return }
+        guard let active, active.isDirty || !active.isPublished || !staged.buffers.isEmpty else { return }
+        let flushes = options.durability == .fsync
+        // One call for both, unless some of the group is in the file already.
+        try writeStaged(durably: flushes && active.isPublished && !active.isDirty)
         if !active.isPublished {
             try publish()
-        } else if options.durability == .fsync {
+        } else if flushes, active.isDirty {
             try flush()
+        } else if flushes {
+            try state.hint(written)
         }
         self.active?.isDirty = false
     }
@@ -147,11 +157,12 @@ final class SegmentWriter: @unchecked Sendable {
         written = append.last
     }
 
-    private func writeStaged() throws(StorageError) {
+    private func writeStaged(durably: Bool = false) throws(StorageError) {
         guard !staged.buffers.isEmpty else { return }
         guard let active else { preconditionFailure("invariant broken: blocks without a segment") }
-        try active.file.write(staged.buffers, at: staged.position)
-        self.active?.isDirty = true
+        try active.file.append(staged.buffers, at: staged.position, durably: durably)
+        end = staged.position + staged.bytes
+        if !durably { self.active?.isDirty = true }
         staged = StagedWrite()
     }
 
@@ -162,9 +173,9 @@ final class SegmentWriter: @unchecked Sendable {
         while !housekeeping.isEmpty { try runChore() }
         if let active, let table { housekeeping.append(.seal(table, active.file)) }
         if prepared == nil { try prepare(allocating: false) }
-        guard let file = prepared else { preconditionFailure("invariant broken: no prepared segment") }
+        guard let (file, placed) = prepared else { preconditionFailure("invariant broken: no prepared segment") }
         prepared = nil
-        active = ActiveFile(base: base, file: file, isPublished: false)
+        active = ActiveFile(base: base, file: file, isPublished: false, placed: placed)
         staged.buffers = [SegmentFormat.header(shard: options.shard, base: base)]
         staged.position = 0
         staged.bytes = SegmentFormat.headerBytes
@@ -220,6 +231,7 @@ final class SegmentWriter: @unchecked Sendable {
             try unlinkIfPresent(layout.sidecar(kept))
             try unlinkIfPresent(layout.offsets(kept))
             active = ActiveFile(base: kept, file: file, isPublished: true)
+            end = truncation.position
         }
         written = truncation.last
         truncations += 1
@@ -236,10 +248,30 @@ final class SegmentWriter: @unchecked Sendable {
     // MARK: Housekeeping
 
     private func runChore() throws(StorageError) {
-        guard !housekeeping.isEmpty else { return }
+        guard !housekeeping.isEmpty else { return fillAhead() }
         switch housekeeping.removeFirst() {
         case .seal(let table, let file): try seal(table, file)
         case .prepare: if prepared == nil { try prepare(allocating: true) }
+        }
+    }
+
+    /// The next piece of the active file in front of the log to put on the disk while nobody waits; nil when enough is.
+    private var rangeToFill: Range<Int>? {
+        guard options.preallocate, failure == nil, let active, active.isPublished else { return nil }
+        let start = max(active.placed, end)
+        guard start < min(options.segmentBytes, end + SegmentLogOptions.fillAheadBytes) else { return nil }
+        return start ..< min(start + SegmentLogOptions.fillBytes, options.segmentBytes)
+    }
+
+    /// A flush behind a write into blocks that exist has no metadata to write, which makes it about twice as fast.
+    private func fillAhead() {
+        guard let range = rangeToFill, let file = active?.file else { return }
+        do throws(StorageError) {
+            try file.fill(range)
+            active?.placed = range.upperBound
+        } catch {
+            // As with `prepare`: if the disk is full, the append that needs the space will say so.
+            active?.placed = .max
         }
     }
 
@@ -257,9 +289,10 @@ final class SegmentWriter: @unchecked Sendable {
             try files.rename(layout.free(base), to: layout.prepared)
         }
         let file = try files.open(layout.prepared, .create)
+        let placed = try file.size()
         // Reserving space is an optimisation; if the disk is full, the append that needs the space will say so.
         if allocating { try? file.allocate(options.segmentBytes) }
-        prepared = file
+        prepared = (file, placed)
     }
 
     /// The floor is durable before the first file goes, so that recovery finishes what a crash interrupts.

@@ -225,12 +225,30 @@ private final class SimulatedFile: StorageFile {
     }
 
     func write(_ buffers: [ByteBuffer], at position: Int) throws(StorageError) {
+        try write(buffers, at: position, paddingTo: 1)
+    }
+
+    /// As a direct write does it, with sectors for pages.
+    func append(_ buffers: [ByteBuffer], at position: Int, durably: Bool) throws(StorageError) {
+        try write(buffers, at: position, paddingTo: SimulatedFileSystem.sectorBytes)
+        if durably { try flush() }
+    }
+
+    func fill(_ range: Range<Int>) throws(StorageError) {
+        try access(.allocate, bytes: range.count, growsTo: range.upperBound) { file in
+            file.write([UInt8](repeating: 0, count: range.count)[...], at: range.lowerBound)
+        }
+    }
+
+    private func write(_ buffers: [ByteBuffer], at position: Int, paddingTo page: Int) throws(StorageError) {
         var bytes: [UInt8] = []
         for buffer in buffers { buffer.withUnsafeReadableBytes { bytes.append(contentsOf: $0) } }
         let isMisdirected = system.world.withLock { $0.takeLie(.write) }
         let place = position + (isMisdirected ? Self.misdirectedBytes : 0)
-        try access(.write, bytes: bytes.count, growsTo: place + bytes.count) { file in
+        let padding = [UInt8](repeating: 0, count: -(place + bytes.count) & (page - 1))
+        try access(.write, bytes: bytes.count, growsTo: place + bytes.count + padding.count) { file in
             file.write(bytes[...], at: place)
+            file.write(padding[...], at: place + bytes.count)
         } onFailure: { file in
             file.write(bytes[..<(bytes.count / 2)], at: position)
         }

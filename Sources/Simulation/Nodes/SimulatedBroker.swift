@@ -99,7 +99,9 @@ public final class SimulatedBroker {
         let link = BrokerLink(id: id, in: world)
         let broker = Broker(
             configuration: configuration, logs: logs.map { SegmentBlockLog($0) }, transport: link, forwarding: link,
-            encoderThread: SimulatedExecutor(world.scheduler, life: life, latency: { .microseconds(50) }),
+            encoderThreads: (0..<2).map { number in
+                SimulatedExecutor(world.scheduler, life: life, latency: { .microseconds(50 + 40 * number) })
+            },
             eventLoop: loop, wallClock: { [unowned world, id] in world.wallClock(of: id) },
             seed: random.seed(for: "broker \(starts)"), logger: world.logger)
         broker.onStorageFailure = { [weak self] _, error in self?.storageFailed(error) }

@@ -37,7 +37,7 @@ struct ServeOptions: ParsableArguments, Sendable {
     @Option(help: "'fsync': acknowledge when a quorum has flushed. 'page': earlier, for comparisons (default: fsync).")
     var durability: String?
 
-    @Option(help: "'direct': large writes go past the page cache. 'buffered': through it (default: direct).")
+    @Option(help: "'direct': the log is written past the page cache. 'buffered': through it (default: direct).")
     var writePath: String?
 
     @Option(help: "Size at which a file of the log is sealed, in MiB (default: 64).")

@@ -74,8 +74,8 @@ final class SimulatedBroker {
                         options: options, fileSystem: disk, eventLoop: loop, writer: writer, reader: reader))
             }
             let broker = Broker(
-                configuration: configuration, logs: logs, transport: peers, forwarding: peers, encoderThread: encoder,
-                eventLoop: loop, wallClock: { [unowned world] in world.wallClock },
+                configuration: configuration, logs: logs, transport: peers, forwarding: peers,
+                encoderThreads: [encoder], eventLoop: loop, wallClock: { [unowned world] in world.wallClock },
                 seed: RandomSource(seed: world.seed).seed(for: "broker \(id), start \(starts)"), logger: world.logger)
             broker.onStorageFailure = { [unowned self] _, error in storageFailure = error }
             peers.broker = broker

@@ -73,7 +73,7 @@ final class RaftGroup<Machine: FSM> {
             store: disk.store, stable: disk.stable, eventLoop: loop, executor: disk.executor)
         let node = RaftNode(
             configuration: configuration, machine: makeMachine(), log: log, transport: Wire(id, self),
-            encoderThread: encoder, eventLoop: loop,
+            encoderThreads: [encoder], eventLoop: loop,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         nodes[id] = node
         node.start()
