@@ -8,7 +8,7 @@ VENV := .build/venv
 STREAMS_VENV := .build/venv-streams
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: demo test unit-test cluster-test chaos build deps test-deps chaos-deps clean help
+.PHONY: demo test unit-test cluster-test chaos bench bench-micro build deps test-deps chaos-deps clean help
 
 help: ## Say what there is.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -32,6 +32,12 @@ cluster-test: deps test-deps ## Run real brokers against real clients.
 
 chaos: build test-deps chaos-deps ## Real brokers and clients under faults of processes, networks and disks.
 	$(SUDO) $(VENV)/bin/python Tests/Chaos/run.py $(ARGS)
+
+bench: deps ## Measure; ARGS="--list" says what there is.
+	python3 Benchmarks/run.py $(ARGS)
+
+bench-micro: deps ## Hold what is done for every batch against its thresholds.
+	python3 Benchmarks/micro.py $(ARGS)
 
 build: deps ## Build the release binary, .build/release/martlet.
 	swift build -c release --product martlet

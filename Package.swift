@@ -27,6 +27,9 @@ let package = Package(
         .executable(name: "martlet-sim", targets: ["martlet-sim"]),
         .executable(name: "martlet", targets: ["martlet"]),
         .executable(name: "null-broker", targets: ["null-broker"]),
+        .executable(name: "raft-bench", targets: ["raft-bench"]),
+        .library(name: "MicroCases", targets: ["MicroCases"]),
+        .executable(name: "micro-counts", targets: ["micro-counts"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -90,6 +93,27 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/NullBroker", swiftSettings: strict),
+        .executableTarget(
+            name: "raft-bench",
+            dependencies: [
+                "Networking", "Raft", "RaftCore", "SegmentLog", "Basics", nioCore, nioPosix, logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/RaftLibrary/Martlet", swiftSettings: strict),
+        .target(
+            name: "MicroCases",
+            dependencies: [
+                "Networking", "Broker", "Raft", "RaftCore", "SegmentLog", "KafkaWire", "Basics", nioCore, nioEmbedded,
+                logging,
+            ],
+            path: "Benchmarks/MicroCases", swiftSettings: strict),
+        .target(name: "AllocationCounter", path: "Benchmarks/AllocationCounter"),
+        .executableTarget(
+            name: "micro-counts",
+            dependencies: [
+                "MicroCases", "AllocationCounter", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/MicroCounts", swiftSettings: strict),
 
         .testTarget(
             name: "RaftCoreTests", dependencies: ["RaftCore", "Basics"], exclude: ["Scripts"], swiftSettings: strict),

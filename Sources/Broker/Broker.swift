@@ -156,6 +156,8 @@ public final class Broker {
             for task in shard.waitingFetches.tasks(for: key) { task.appended(bytes) }
         }
         for topic in shard.machine.takeDeleted() { wakeFetches(of: topic) }
+        // Whoever made a topic here may ask for it at any other broker next.
+        if shard.machine.takeMetadataChange() { shard.node.announceCommit() }
         shard.storeSealedOffsets { [logger] error in
             logger.error("an offset table cannot be written; it stays in memory", metadata: ["error": "\(error)"])
         }

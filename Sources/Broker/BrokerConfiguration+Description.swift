@@ -23,6 +23,8 @@ extension BrokerConfiguration {
                 "How often a member is asked to send its heartbeat."),
             ("group.consumer.max.size", "\(groups.consumerSizeMax)", .int, Source.staticBroker,
                 "Most members of a group of the newer protocol."),
+            ("group.consumer.migration.policy", groups.migration.rawValue, .string, Source.staticBroker,
+                "Which way a group may change its protocol under its members."),
             ("group.consumer.session.timeout.ms", "\(groups.consumerSessionTimeout)", .int, Source.staticBroker,
                 "How long a member may be silent."),
             ("group.initial.rebalance.delay.ms", "\(groups.initialRebalanceDelay)", .int, Source.staticBroker,

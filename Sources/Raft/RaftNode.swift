@@ -169,6 +169,14 @@ public final class RaftNode<Machine: FSM> {
         step(.verifyLeader(id: lastVerification))
     }
 
+    /// Tells the others at once how far the log is committed, if this node leads. They hear of it anyway with the next
+    /// entries or heartbeat; this is for entries whose effect a client may look for at any node.
+    public func announceCommit() {
+        loop.preconditionInEventLoop()
+        guard !isShutDown else { return }
+        step(.announceCommit)
+    }
+
     // MARK: The core and its actions
 
     func step(_ event: Event) {

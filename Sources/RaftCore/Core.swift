@@ -71,6 +71,8 @@ public struct Core: Sendable {
         case .verifyLeader(let id):
             let taken = lead { leader, replica in leader.verify(id, &replica) }
             if !taken { refuse(event) }
+        case .announceCommit:
+            lead { leader, replica in leader.announceCommit(&replica) }
         }
     }
 

@@ -19,6 +19,8 @@ public enum Event: Hashable, Sendable {
     case disconnected(NodeID)
     /// Ask a quorum whether this node still leads; answered by `Action.leadershipVerified` or `.verificationFailed`.
     case verifyLeader(id: UInt64)
+    /// Leader only: somebody waits elsewhere for what was just committed, so the others shall hear of it at once.
+    case announceCommit
 }
 
 /// A block before it has a place in the log.

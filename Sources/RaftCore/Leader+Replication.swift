@@ -64,6 +64,7 @@ extension Leader {
             previousTerm: replica.log.term(at: previous) ?? .zero,
             commit: replica.commitIndex, round: rounds.current, blocks: blocks)
         if !blocks.isEmpty { peers[i].sent(blocks) }
+        peers[i].announced(commit: replica.commitIndex)
         replica.outbox.send(.appendRequest(request), to: peer.id)
     }
 }

@@ -94,6 +94,12 @@ struct Leader: Sendable {
         }
     }
 
+    /// An empty request to everybody who was not told of the newest commit. Nobody is told twice, so that traffic that
+    /// carries the commit index anyway is not added to.
+    mutating func announceCommit(_ replica: inout Replica) {
+        for i in peers.indices where peers[i].announcedCommit < replica.commitIndex { send([], toPeerAt: i, &replica) }
+    }
+
     // MARK: Leadership
 
     mutating func verify(_ id: UInt64, _ replica: inout Replica) {

@@ -33,6 +33,8 @@ struct Progress: Sendable {
     private(set) var next: LogIndex
     private(set) var inflightBytes = 0
     private var inflight: Deque<Inflight> = []
+    /// The newest commit index that it was told in this epoch.
+    private(set) var announcedCommit: LogIndex = .zero
     /// A read of the log for this follower is under way.
     private(set) var isReading = false
     /// The last answer in the leader's term, of whatever epoch: the follower is there and accepts the leader.
@@ -62,6 +64,7 @@ struct Progress: Sendable {
         inflight.removeAll(keepingCapacity: true)
         inflightBytes = 0
         isReading = false
+        announcedCommit = .zero
         lastAnswer = now
     }
 
@@ -98,6 +101,8 @@ struct Progress: Sendable {
         next = last.last.next
         isReading = false
     }
+
+    mutating func announced(commit: LogIndex) { announcedCommit = commit }
 
     mutating func reading() {
         invariant(state == .replicate && !isReading, "second read for \(id)")

@@ -157,18 +157,71 @@ import Testing
         #expect(topics.map(\.topicID) == [created.topicID, unknown])
     }
 
-    @Test func `a follower has missing topics created by the leader`() throws {
+    @Test func `a follower has missing topics created by the leader, and answers with them`() throws {
+        let world = try World.ready(brokers: 3)
+        let leader = try #require(world.leader())
+        for (number, follower) in world.brokers.filter({ $0 !== leader }).enumerated() {
+            let topic = try #require(
+                try world.client(of: follower).call(Self.request(["new-\(number)"])).topics.first)
+            #expect(topic.errorCode == .none)
+            #expect(topic.partitions.map(\.leaderID) == [leader.id.rawValue])
+        }
+    }
+
+    @Test(arguments: [MetadataRequest.versions.lowerBound, 3, 4, 9, 12, MetadataRequest.versions.upperBound])
+    func `a topic that was just made is found at every broker, however far that one is behind`(version: Int16) throws {
+        let world = try World.ready(brokers: 3)
+        let leader = try #require(world.leader())
+        for number in 0..<20 {
+            let name = "t\(number)"
+            try world.client(of: leader).createTopic(name, partitions: 3)
+            for broker in world.brokers {
+                let request = Self.request([name], autoCreate: version < 4)
+                let topic = try #require(try world.client(of: broker).call(request, version: version).topics.first)
+                #expect(topic.errorCode == .none && topic.partitions.count == 3)
+            }
+        }
+    }
+
+    @Test func `what the metadata leader does not know either is unknown at every broker`() throws {
+        let world = try World.ready(brokers: 3)
+        for broker in world.brokers {
+            let client = world.client(of: broker)
+            let byName = try client.call(Self.request(["none"], autoCreate: false)).topics
+            #expect(byName.map(\.errorCode) == [.unknownTopicOrPartition])
+            let byID = MetadataRequest { request in
+                request.topics = [
+                    MetadataRequest.Topic {
+                        $0.name = nil
+                        $0.topicID = TopicID(high: 1, low: 2)
+                    }
+                ]
+            }
+            #expect(try client.call(byID, version: 12).topics.map(\.errorCode) == [.unknownTopicID])
+        }
+    }
+
+    @Test func `a follower that cannot ask the leader says of no topic that there is none`() throws {
         let world = try World.ready(brokers: 3)
         let leader = try #require(world.leader())
         let follower = try #require(world.brokers.first { $0 !== leader })
         let client = world.client(of: follower)
-        let first = try #require(try client.call(Self.request(["new"])).topics.first)
-        // The follower may not have applied the creation when the leader's answer arrives.
-        #expect([.none, .leaderNotAvailable].contains(first.errorCode))
+        let call = try client.send(Self.request(["t"], autoCreate: false))
+        world.setConnected(leader, false)
+        #expect(try client.wait(for: call).topics.map(\.errorCode) == [.leaderNotAvailable])
+    }
+
+    @Test func `followers learn at once of what changes the cluster, and not of records`() throws {
+        let world = try World.ready(brokers: 3)
+        let leader = try #require(world.leader())
+        let client = world.client(of: leader)
         world.run(for: .seconds(1))
-        let second = try #require(try client.call(Self.request(["new"])).topics.first)
-        #expect(second.errorCode == .none)
-        #expect(second.partitions.map(\.leaderID) == [leader.id.rawValue])
+        for number in 0..<20 {
+            try client.createTopic("t\(number)")
+            // Less than the time between two heartbeats, so that by chance no more than a few would be in time.
+            world.run(for: .milliseconds(10))
+            for broker in world.brokers { #expect(broker.broker.metadata.topic(named: "t\(number)") != nil) }
+        }
     }
 
     @Test func `without a leader nothing is created and partitions have no leader`() throws {

@@ -235,21 +235,52 @@ def test_tools_see_the_group(brokers, members):
     client.delete_consumer_groups([members.group])[members.group].result(30)
 
 
-def test_a_group_has_one_protocol_at_a_time(brokers, members):
-    """A member of the other protocol is refused while there are members, and welcome when they have gone."""
-    (new,) = members.start()
-    members.wait_until_shared(members.partitions)
-    classic = ConfluentClient().consumer(brokers.bootstrap, group_id=members.group, session_timeout_ms=6000)
-    try:
-        classic.subscribe([members.topic])
-        refused = wait_until(lambda: classic.poll(0.1), "the classic member is refused")
-        assert refused.error().code() == KafkaError.INCONSISTENT_GROUP_PROTOCOL
-        members.close(new)
-        wait_until(lambda: classic.poll(0.1) or len(classic.assignment()) == 6, "the classic member has all", 60)
-    finally:
-        classic.close()
-    members.start()
-    members.wait_until_shared(members.partitions, "a member of the new protocol is back")
+def type_of(cluster, group):
+    client = admin(cluster)
+    found = client.list_consumer_groups().result(30).valid
+    return next(one.type for one in found if one.group_id == group)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.feature("new groups: a classic group is upgraded and goes back, member by member")
+@pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
+def test_a_group_changes_its_protocol_member_by_member(brokers, members, strategy):
+    classic = {
+        "group_protocol": "classic", "session_timeout_ms": 6000, "heartbeat_interval_ms": 300,
+        "partition_assignment_strategy": strategy}
+
+    def replace_each(replaced, **settings):
+        for member in list(replaced):
+            writer.wait_for_more()
+            members.close(member)
+            members.start(**settings)
+            members.wait_until_shared(members.partitions, f"of {len(members.running)} members each has its share")
+
+    with NumberedWriter(brokers.bootstrap, members.topic, partitions=6) as writer:
+        members.start(3, **classic)
+        members.wait_until_shared(members.partitions)
+        assert type_of(brokers, members.group) == ConsumerGroupType.CLASSIC
+        replace_each(members.running)
+        assert type_of(brokers, members.group) == ConsumerGroupType.CONSUMER
+        replace_each(members.running, **classic)
+        assert type_of(brokers, members.group) == ConsumerGroupType.CLASSIC
+        # Both kinds at once, and the coordinator changes.
+        members.start()
+        members.wait_until_shared(members.partitions, "a fourth member, of the new protocol, has its share")
+        old = brokers.leader(members.topic)
+        old.kill()
+        brokers.leader(members.topic, other_than=old)
+        members.start(**classic)
+        members.wait_until_shared(members.partitions, "a fifth member joined under the new coordinator")
+        old.start()
+        writer.finish()
+    ends = {
+        (members.topic, partition): 1 + max(offset for _, offset in acknowledged)
+        for partition, acknowledged in writer.acknowledged.items()}
+    members.wait_until_read(ends)
+    wait_until(
+        lambda: committed(brokers, members.group, members.partitions) == ends, "everything that was read is committed",
+        60)
 
 
 @pytest.mark.timeout(240)

@@ -88,6 +88,16 @@ struct BenchTests {
         }
     }
 
+    @Test("requests are due at even distances, connections take turns, and nothing shifts what comes later")
+    func pace() {
+        let start = NIODeadline.uptimeNanoseconds(1_000)
+        let connections = (0..<4).map { LoadPace(start: start, interval: 400, connection: $0, of: 4) }
+        #expect(connections.map { $0.due.uptimeNanoseconds } == [1_000, 1_100, 1_200, 1_300])
+        var pace = connections[1]
+        for _ in 0..<1_000_000 { pace.advance() }
+        #expect(pace.due.uptimeNanoseconds == 1_100 + 400_000_000)
+    }
+
     @Test("every partition has a connection, and each connection one leader", arguments: 1...9)
     func shares(connections: Int) {
         let brokers = (1...3).map { BrokerAddress(host: "b\($0)", port: 1) }

@@ -14,9 +14,13 @@ copy_sources() {
     mkdir -p $copy
     rm -rf $copy/Sources
     cp -rp Sources Package.swift Package.resolved $copy/
-    ln -sfn ../../Tests $copy/Tests
+    ln -sfn ../../Tests ../../Benchmarks $copy/
     cp $here/Planted.swift $copy/Sources/Basics/
-    for bug in $here/*.patch; do patch -s -p1 -d $copy < "$bug"; done
+    for bug in $here/*.patch; do patch -s -p1 -d $copy --no-backup-if-mismatch < "$bug"; done
+    # The switch is in Basics, which not every patched file needs otherwise.
+    grep -rl 'planted("' $copy/Sources | while read -r file; do
+        grep -q '^import Basics' "$file" || sed -i '1i import Basics' "$file"
+    done
 }
 
 # Prints the first seed of "worlds" or "logs" whose sweep fails with the bug, and how.

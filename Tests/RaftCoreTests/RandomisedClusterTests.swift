@@ -216,6 +216,8 @@ private struct RandomRun {
             }
         case 6 where chance(perMille: 700):
             cut.removeAll()
+        case 7...8:
+            cluster.step(id, .announceCommit)
         default:
             break
         }

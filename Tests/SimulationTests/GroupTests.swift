@@ -56,8 +56,8 @@ struct GroupTests {
         let number = groups.offsets.begin(3, of: Self.lane, group: "g")
         groups.offsets.end(number, .acknowledged)
         if isDeleted {
-            let began = groups.offsets.beginDeletion()
-            groups.offsets.endDeletion(of: nil, group: "g", began: began, isAcknowledged: true)
+            let deletion = groups.offsets.beginDeletion(of: nil, group: "g")
+            groups.offsets.endDeletion(deletion, isAcknowledged: true)
         }
         let floors = groups.offsets.floors(of: [Self.lane], group: "g")
         groups.offsets.read(-1, "", of: Self.lane, group: "g", floor: floors[Self.lane] ?? 0)

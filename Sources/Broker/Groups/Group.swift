@@ -56,7 +56,7 @@ struct Group {
         switch membership {
         case .none: ""
         case .classic(let group): group.protocolType
-        case .consumer: ConsumerSubscription.protocolType
+        case .consumer: ConsumerProtocol.protocolType
         }
     }
 
@@ -115,7 +115,7 @@ struct Group {
         case .classic(let change):
             return apply(change, at: command.proposedAt)
         case .consumer(let change):
-            return .consumerGroup(apply(change, at: command.proposedAt))
+            return applyConsumer(change, at: command.proposedAt)
         }
     }
 
@@ -137,7 +137,7 @@ struct Group {
 
     private mutating func apply(_ change: ClassicGroupCommand, at time: Milliseconds) -> CommandResult {
         let hadMembers = hasMembers
-        if case .consumer(let members) = membership, !members.isEmpty { return .refused(.inconsistentGroupProtocol) }
+        if case .consumer(let members) = membership, !members.isEmpty { return applyToMixed(change, at: time) }
         var group = ClassicGroup(), isKnown = false
         if case .classic(let known) = membership {
             group = known
@@ -151,6 +151,41 @@ struct Group {
         if hadMembers, group.members.isEmpty { idleSince = time }
         membership = .classic(group)
         return result
+    }
+
+    // MARK: From one protocol to the other
+
+    private mutating func applyConsumer(_ change: ConsumerGroupCommand, at time: Milliseconds) -> CommandResult {
+        switch change {
+        case .convert(let topics):
+            guard let classic, let converted = ConsumerGroup(converting: classic, topics) else { return .none }
+            membership = .consumer(converted)
+            return .none
+        case .revert:
+            guard let consumer, let reverted = ClassicGroup(reverting: consumer) else { return .none }
+            membership = .classic(reverted)
+            return .none
+        case .classicJoin(let join, _) where consumer == nil || !hasMembers:
+            return apply(.join(join), at: time)
+        default:
+            return .consumerGroup(apply(change, at: time))
+        }
+    }
+
+    /// A command that was meant for a classic group, which has become one of the new protocol.
+    private mutating func applyToMixed(_ change: ClassicGroupCommand, at time: Milliseconds) -> CommandResult {
+        switch change {
+        case .join, .sync: return .refused(.rebalanceInProgress)
+        case .completeJoin: return .none
+        case .remove(let memberIDs):
+            guard case .consumer(var group) = membership else { return .none }
+            // Let go of it, or the change would copy the whole membership.
+            membership = .none
+            for memberID in memberIDs { group.remove(memberID) }
+            if group.isEmpty { idleSince = time }
+            membership = .consumer(group)
+            return .none
+        }
     }
 
     // MARK: The new protocol

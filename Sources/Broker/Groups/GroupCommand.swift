@@ -46,6 +46,10 @@ extension GroupCommand.Action: CustomStringConvertible {
         case .consumer(.leave(let leave)): "\(leave.memberID) leaves\(leave.isTemporary ? " for a while" : "")"
         case .consumer(.expire(let memberID, let epoch)): "expire \(memberID) at \(epoch)"
         case .consumer(.topicsChanged(let topics)): "topics at \(topics.version): \(topics.topics.count)"
+        case .consumer(.convert): "convert to the new protocol"
+        case .consumer(.revert): "revert to the classic protocol"
+        case .consumer(.classicJoin(let join, _)): "join of \(join.member.memberID)"
+        case .consumer(.classicSync(let memberID, let epoch)): "sync of \(memberID) at \(epoch)"
         }
     }
 }

@@ -105,7 +105,7 @@ extension OffsetCommit {
 }
 
 extension ClassicJoin {
-    fileprivate func write(to buffer: inout ByteBuffer) {
+    func write(to buffer: inout ByteBuffer) {
         buffer.writeMember(member)
         buffer.writeInteger(UInt8(isNew ? 1 : 0))
         buffer.writeShortString(clientID)
@@ -119,7 +119,7 @@ extension ClassicJoin {
         }
     }
 
-    fileprivate init(_ reader: inout HeadReader) throws(CommandError) {
+    init(_ reader: inout HeadReader) throws(CommandError) {
         member = try reader.member()
         isNew = try reader.flag()
         clientID = try reader.string()

@@ -14,6 +14,8 @@ public struct GroupConfiguration: Hashable, Sendable {
     public var consumerHeartbeatInterval: Milliseconds = 5_000
     /// Most members of a group of the new protocol (`group.consumer.max.size`).
     public var consumerSizeMax: Int32 = 10_000
+    /// Which groups change their protocol under their members (`group.consumer.migration.policy`).
+    public var migration = GroupMigrationPolicy.bidirectional
     /// Bytes of metadata that one member may bring, for all the protocols it supports.
     public var memberBytesMax = 1.mebibytes
     /// Member ids handed out, in all groups of a shard, to clients that have not come back with them.
@@ -26,4 +28,14 @@ public struct GroupConfiguration: Hashable, Sendable {
     public var offsetMetadataBytesMax = 4_096
 
     public init() {}
+}
+
+/// Which way a group may change its protocol while it has members (KIP-848, online migration).
+public enum GroupMigrationPolicy: String, CaseIterable, Sendable {
+    case disabled, upgrade, downgrade, bidirectional
+
+    /// Whether a classic group becomes one of the new protocol when a member of that joins.
+    var convertsToConsumer: Bool { self == .upgrade || self == .bidirectional }
+    /// Whether it becomes a classic one again when the last member of the new protocol has left.
+    var revertsToClassic: Bool { self == .downgrade || self == .bidirectional }
 }

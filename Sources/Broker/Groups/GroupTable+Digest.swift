@@ -58,6 +58,7 @@ extension ClassicGroup {
             }
             digest.mix(member.joinOrder)
             digest.mix(UInt64(member.hasJoined ? 1 : 0))
+            digest.mix(Int64(member.formerGeneration ?? -1))
             digest.mix(member.assignment)
         }
     }

@@ -27,7 +27,7 @@ extension Broker {
         }
     }
 
-    private func create(
+    func create(
         _ topic: CreateTopicsRequest.Topic, validateOnly: Bool,
         completion: @escaping (CreateTopicsResponse.Topic) -> Void
     ) {

@@ -32,10 +32,44 @@ extension Broker {
         guard !shouldSendElsewhere(context.connection) else { return context.fail() }
         // Version 0 has no null: there an empty list means all topics.
         let wanted = context.version == 0 && request.topics?.isEmpty == true ? nil : request.topics
-        let missing = mayAutoCreate(request, context) ? missingTopics(wanted ?? []) : []
-        createMissing(missing) { [weak self] in
+        guard metadataShard.isServing else {
+            return askMetadataLeader(request, context, orElse: { [weak self] isComplete in
+                guard let self else { return }
+                context.respond(self.metadataResponse(wanted, isComplete: isComplete))
+            })
+        }
+        createMissing(mayAutoCreate(request, context) ? missingTopics(wanted ?? []) : []) { [weak self] in
             guard let self else { return }
-            context.respond(self.metadataResponse(wanted, justCreated: Set(missing)))
+            context.respond(self.metadataResponse(wanted, isComplete: self.metadataShard.isServing))
+        }
+    }
+
+    /// Has the metadata leader answer if the request names topics that this broker does not know: one may just have
+    /// been made, or is to be made now.
+    ///
+    /// - Parameter answer: answers from what is known here, and whether that is all there is.
+    private func askMetadataLeader(
+        _ request: MetadataRequest, _ context: RequestContext, orElse answer: @escaping (_ isComplete: Bool) -> Void
+    ) {
+        let unknown = request.topics?.contains { topic in
+            topic.name.map { metadata.topic(named: $0) == nil && TopicName.isValid($0) }
+                ?? (metadata.topic(topic.topicID) == nil)
+        }
+        guard unknown == true else { return answer(knowsAllTopics) }
+        guard !context.isForwarded, let leader = metadataShard.leader, leader != configuration.nodeID else {
+            return answer(false)
+        }
+        let frame: ByteBuffer
+        do {
+            frame = try WireFrame(
+                request, version: context.version, correlationID: context.header.correlationID, clientID: nil
+            ).withoutLength
+        } catch {
+            // A name that was not UTF-8 may have become too long.
+            return answer(false)
+        }
+        forwarding.forward(frame, to: leader) { response in
+            if let response { context.relay(response) } else { answer(false) }
         }
     }
 
@@ -52,36 +86,20 @@ extension Broker {
         }
     }
 
-    /// Creates topics here or through the metadata leader, and goes on when that is done or has failed: the answer
-    /// says what is there by then.
+    /// Creates topics, and goes on when that is done or has failed: the answer says what is there by then.
     private func createMissing(_ names: [String], then goOn: @escaping () -> Void) {
-        guard !names.isEmpty else { return goOn() }
-        let request = CreateTopicsRequest { request in
-            request.topics = names.map { name in
-                CreateTopicsRequest.Topic {
-                    $0.name = name
-                    $0.numPartitions = -1
-                    $0.replicationFactor = -1
-                }
+        let gathering = Gathering<CreateTopicsResponse.Topic>(count: names.count) { _ in goOn() }
+        for (position, name) in names.enumerated() {
+            let topic = CreateTopicsRequest.Topic {
+                $0.name = name
+                $0.numPartitions = -1
+                $0.replicationFactor = -1
             }
-        }
-        let version = CreateTopicsRequest.versions.upperBound
-        let frame: ByteBuffer
-        do {
-            frame = try WireFrame(request, version: version, correlationID: 0, clientID: nil).withoutLength
-        } catch {
-            preconditionFailure("a request with valid topic names can be encoded: \(error)")
-        }
-        if metadataShard.isServing {
-            receiveForwarded(frame) { _ in goOn() }
-        } else if let leader = metadataShard.leader, leader != configuration.nodeID {
-            forwarding.forward(frame, to: leader) { _ in goOn() }
-        } else {
-            goOn()
+            create(topic, validateOnly: false) { gathering.set(position, $0) }
         }
     }
 
-    private func metadataResponse(_ wanted: [MetadataRequest.Topic]?, justCreated: Set<String>) -> MetadataResponse {
+    private func metadataResponse(_ wanted: [MetadataRequest.Topic]?, isComplete: Bool) -> MetadataResponse {
         MetadataResponse { response in
             response.brokers = metadata.sortedBrokers.map { broker in
                 MetadataResponse.Broker {
@@ -94,7 +112,7 @@ extension Broker {
             response.clusterID = metadata.clusterID
             response.controllerID = controllerID
             if let wanted {
-                response.topics = wanted.map { describe($0, justCreated: justCreated) }
+                response.topics = wanted.map { describe($0, isComplete: isComplete) }
             } else {
                 response.topics = metadata.sortedTopics.map(describe)
             }
@@ -106,21 +124,20 @@ extension Broker {
         reachableLeader(of: metadataShard)?.rawValue ?? -1
     }
 
-    private func describe(_ wanted: MetadataRequest.Topic, justCreated: Set<String>) -> MetadataResponse.Topic {
+    private func describe(_ wanted: MetadataRequest.Topic, isComplete: Bool) -> MetadataResponse.Topic {
         if let name = wanted.name {
             if let topic = metadata.topic(named: name) { return describe(topic) }
             return MetadataResponse.Topic {
                 $0.name = name
-                // This broker has not applied the creation yet: the client asks again.
-                let mayExist = justCreated.contains(name) || !knowsAllTopics
-                $0.errorCode = mayExist ? .leaderNotAvailable : .unknownTopicOrPartition
+                // What this broker does not know may exist all the same: the client asks again.
+                $0.errorCode = isComplete ? .unknownTopicOrPartition : .leaderNotAvailable
                 if !TopicName.isValid(name) { $0.errorCode = .invalidTopicException }
             }
         }
         if let topic = metadata.topic(wanted.topicID) { return describe(topic) }
         return MetadataResponse.Topic {
             $0.topicID = wanted.topicID
-            $0.errorCode = knowsAllTopics ? .unknownTopicID : .leaderNotAvailable
+            $0.errorCode = isComplete ? .unknownTopicID : .leaderNotAvailable
         }
     }
 

@@ -19,15 +19,15 @@ final class CrashLife {
         self.preallocates = preallocates
     }
 
-    /// Four terms, each with appends that begin new segments, a truncation before most of them and a reclaim before
-    /// the last two; some begin with a start.
+    /// Four terms, each with appends that begin new segments, a truncation and a reclaim before all but the first; some
+    /// begin with a start.
     func run() throws(StorageError) {
         disk.keepSnapshots()
         var driver = try open()
         for term in 1...4 as ClosedRange<UInt64> {
             save(HardStateRecord(term: term, vote: Int32(draw(3))), driver)
             if term > 1 { cut(driver, entries: 1 + draw(term == 2 ? 4 : 14)) }
-            if term > 2 { reclaim(driver, keeping: 4 + UInt64(draw(12))) }
+            if term > 1 { reclaim(driver, keeping: 2 + UInt64(draw(8))) }
             for _ in 0..<6 + draw(10) {
                 // A new leader may send what an earlier one had appended.
                 let oldest = max(driver.log.lastTerm.rawValue, 1)

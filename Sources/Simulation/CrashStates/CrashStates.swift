@@ -7,6 +7,8 @@ import SegmentLog
 /// What a crash may leave: all of it, when only the process ends; else each unflushed sector alone is missing, torn, or
 /// the only one to arrive, each change of a length or of the names is missing or the only one, all and none of it, and
 /// some mixtures by chance.
+///
+/// And once at each moment the process ends and a bit of a segment rots: then a start must refuse, or miss nothing.
 public struct CrashStates {
     /// Mixtures by chance at each moment.
     private static let mixtures = 6
@@ -38,6 +40,9 @@ public struct CrashStates {
         }
         var number = 0
         for (call, moment) in life.moments.enumerated() {
+            if problem == nil, call % step == 0, let flaw = judgeRot(on: moment.disk.copy(), moment.promises) {
+                problem = "life \(seed), before call \(call): the process ended and a bit rotted: \(flaw)"
+            }
             for remains in crashes(losing: moment.disk.unflushed) {
                 number += 1
                 guard problem == nil, number % step == 0 else { continue }
@@ -101,6 +106,27 @@ public struct CrashStates {
             return try open(disk).readAll() == blocks ? nil : "another log is found without sidecars"
         } catch {
             return "\(error)"
+        }
+    }
+
+    /// After the end of a process the watermark is exact, so whatever was reported and is not whole is known to be
+    /// damage: a start that cut it off would make a voter of a log that is shorter than what it acknowledged.
+    private mutating func judgeRot(on disk: SimulatedFileSystem, _ promises: LogPromises) -> String? {
+        let segments = ((try? disk.list(LogDriver.directory)) ?? []).filter { $0.hasSuffix(".log") }.sorted()
+        guard let newest = segments.last else { return nil }
+        let name = random.next() % 2 == 0 ? newest : segments[Int(random.next() % UInt64(segments.count))]
+        let (place, bit) = (random.next(), UInt8(1 << (random.next() % 8)))
+        disk.alter("\(LogDriver.directory)/\(name)") { bytes in
+            if !bytes.isEmpty { bytes[Int(place % UInt64(bytes.count))] ^= bit }
+        }
+        count += 1
+        do throws(StorageError) {
+            let driver = try open(disk)
+            return promises.problem(with: driver.log, blocks: try driver.readAll()).map { "\(name): \($0)" }
+        } catch .damaged {
+            return nil
+        } catch {
+            return "\(name): \(error)"
         }
     }
 

@@ -41,6 +41,9 @@ public enum FaultKind: String, CaseIterable, Hashable, Sendable {
     case powerLossAtTruncation
     /// A leader's process ends, and when the next leader is elected no disk does anything for a while.
     case slowSuccession
+    /// A leader's peers do not hear it and it does not hear them, while some clients do; its disk may stand still.
+    /// So it has entries, flushed or not, that its successor will cut off.
+    case deposedLeader
 
     /// Whether Raft cannot survive it: what a quorum has acknowledged may be gone. It happens only in worlds that are
     /// drawn to go beyond all promises.

@@ -143,6 +143,7 @@ final class Nemesis {
         case .powerLossAtTruncation:
             if victim.isRunning { victim.losePowerAtTruncation(afterCalls: number(5), losing: loss()) }
         case .slowSuccession: endLeader()
+        case .deposedLeader: isolateLeader()
         case .clockJump: world.setWallClock(of: victim.id, ahead: Milliseconds(number(1_200_000) - 600_000))
         }
     }
@@ -182,8 +183,12 @@ final class Nemesis {
         if number(3) == 0 {
             for client in world.clients where number(2) == 0 { paths.append((.client(client.number), order[0])) }
         }
+        cut(paths, for: span(options.durationMax))
+    }
+
+    private func cut(_ paths: [(Endpoint, Endpoint)], for duration: TimeSpan) {
         for (from, to) in paths { world.network.setCut(from: from, to: to, true) }
-        world.scheduler.after(span(options.durationMax)) { [world] in
+        world.scheduler.after(duration) { [world] in
             for (from, to) in paths { world.network.setCut(from: from, to: to, false) }
         }
     }
@@ -198,13 +203,31 @@ final class Nemesis {
         }
     }
 
-    private func endLeader() {
-        let leader = world.brokers.first { node in
+    private var leader: SimulatedBroker? {
+        world.brokers.first { node in
             node.broker?.shardReports.contains { $0.status.role == .leader } ?? false
         }
+    }
+
+    private func endLeader() {
         guard let leader else { return }
         stallsAtElection = true
         leader.crash(losing: .nothing)
+    }
+
+    /// The disk stands still from a little later until a little after the leader is back, so that what it appended alone
+    /// is still being flushed when it is cut off.
+    private func isolateLeader() {
+        guard let leader else { return }
+        let peers = world.brokers.filter { $0.id != leader.id }.map { Endpoint.broker($0.id) }
+        let clients = world.clients.filter { _ in number(3) == 0 }.map { Endpoint.client($0.number) }
+        let alone = Endpoint.broker(leader.id)
+        let paths = (peers + clients).flatMap { other in [(alone, other), (other, alone)] }
+        let duration = TimeSpan.milliseconds(700) + span(.milliseconds(1_300))
+        cut(paths, for: duration)
+        guard number(2) == 0, mayHoldUpAnother else { return }
+        let stall = duration + span(.seconds(2))
+        world.scheduler.after(span(.milliseconds(200)), for: leader.life) { leader.stallDisk(for: stall) }
     }
 
     private func elected() {

@@ -3,7 +3,7 @@ import KafkaWire
 import NIOCore
 
 /// A producer in the manner of Kafka's: idempotent with five batches under way for each partition, or plain, which
-/// sends everything once.
+/// sends everything once. An idempotent one now and then ends, as an application does, and begins with a new id.
 ///
 /// Owner: the `Workload`. At most `batchesMax` batches wait for each lane.
 final class ProducerActor {
@@ -34,9 +34,13 @@ final class ProducerActor {
         /// Something failed: once nothing is under way any more, all that is left is sent again in order.
         var isRecovering = false
         var underWay = 0
+        /// The application has ended: what is undecided stays so.
+        var isAbandoned = false
     }
 
     static let batchesMax = 5
+    /// More than there are producers.
+    private static let livesApart = 1_000
 
     let number: Int
     let kind: Kind
@@ -45,6 +49,9 @@ final class ProducerActor {
     private let history: History
     private let options: WorkloadOptions
     private var random: RandomSource
+    private var ends: RandomSource
+    /// Who the records are from: each life of the application keeps an order of its own.
+    private var life: Int
     private var producerID: Int64 = -1
     private var queues: [Lane: Queue] = [:]
     private var isFinishing = false
@@ -56,7 +63,9 @@ final class ProducerActor {
         self.client = client
         self.history = history
         self.options = options
+        life = number
         random = client.world.random.fork("producer \(number)")
+        ends = client.world.random.fork("producer ends \(number)")
         view = ClusterView(client, random: client.world.random.fork("producer view \(number)"))
     }
 
@@ -78,14 +87,26 @@ final class ProducerActor {
 
     private func acquireID() {
         let request = InitProducerIDRequest { $0.transactionTimeoutMs = 60_000 }
-        client.call(request, to: view.anyBroker()) { [weak self] result in
-            guard let self else { return }
+        client.call(request, to: view.anyBroker()) { [weak self, life] result in
+            guard let self, life == self.life else { return }
             if case .success(let response) = result, response.errorCode == .none {
                 producerID = response.producerID
             } else {
-                world.scheduler.after(.milliseconds(200)) { [weak self] in self?.acquireID() }
+                world.scheduler.after(.milliseconds(200)) { [weak self] in
+                    if let self, life == self.life { acquireID() }
+                }
             }
         }
+    }
+
+    /// The application ends, with whatever is under way, and starts again. Failures make this likely, since a producer
+    /// that nobody knows yet, and that meets a change of the leader, is the hardest to get right.
+    private func beginAnew() {
+        for queue in queues.values { queue.isAbandoned = true }
+        queues = [:]
+        life += Self.livesApart
+        producerID = -1
+        acquireID()
     }
 
     private func next() {
@@ -103,11 +124,12 @@ final class ProducerActor {
         let lane = lanes[Int(random.next() % UInt64(lanes.count))]
         let queue = queues[lane] ?? Queue()
         queues[lane] = queue
-        guard queue.batches.count < Self.batchesMax else { return }
-        if let batch = makeBatch(for: lane, queue) {
+        // Often two in a row, so that a change of the leader may fall between them.
+        for _ in 0...random.next() % 2 where queue.batches.count < Self.batchesMax {
+            guard let batch = makeBatch(for: lane, queue) else { return }
             queue.batches.append(batch)
-            pump(lane, queue)
         }
+        pump(lane, queue)
     }
 
     private func makeBatch(for lane: Lane, _ queue: Queue) -> Batch? {
@@ -122,7 +144,7 @@ final class ProducerActor {
         for _ in 0...Int(random.next() % 4) {
             let timestamp = world.wallClock - Milliseconds(random.next() % 50)
             let value = history.invoke(
-                lane, producer: number, order: queue.nextOrder, isOrdered: kind == .idempotent, timestamp: timestamp)
+                lane, producer: life, order: queue.nextOrder, isOrdered: kind == .idempotent, timestamp: timestamp)
             queue.nextOrder += 1
             values.append(value)
             builder.append(key: nil, value: value.bytes(padding: options.padding(&random)), timestamp: timestamp)
@@ -230,7 +252,8 @@ final class ProducerActor {
     private func recover(_ lane: Lane, _ queue: Queue) {
         queue.isRecovering = true
         queue.sent = 0
-        if history.isDeleted(lane) { queue.batches = [] }
+        if kind == .idempotent, !isFinishing, !queue.isAbandoned, ends.next() % 16 == 0 { beginAnew() }
+        if history.isDeleted(lane) || queue.isAbandoned { queue.batches = [] }
         view.refresh()
         world.scheduler.after(.milliseconds(Int64(50 + random.next() % 150))) { [weak self] in
             guard let self else { return }

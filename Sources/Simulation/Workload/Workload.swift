@@ -11,7 +11,7 @@ final class Workload {
     let groups: GroupWorkload
     /// Those that a world may have or not.
     private let recordDeletion: RecordDeletionActor?
-    private let scratchGroup: ScratchGroupActor?
+    private let scratchGroup: [ScratchGroupActor]
     let configurations: ConfigurationActor?
 
     init(_ options: WorkloadOptions, in world: World) {
@@ -29,7 +29,9 @@ final class Workload {
         }
         groups = GroupWorkload(options, in: world, history)
         recordDeletion = options.deletesRecords ? RecordDeletionActor(in: world, history) : nil
-        scratchGroup = options.deletesRecords ? ScratchGroupActor(in: world, history, groups.history.offsets) : nil
+        scratchGroup = (options.deletesRecords ? [false, true] : []).map { [groups] onlyReads in
+            ScratchGroupActor(in: world, history, groups.history.offsets, onlyReads: onlyReads)
+        }
         configurations = options.changesConfigurations ? ConfigurationActor(in: world, history) : nil
     }
 
@@ -39,7 +41,7 @@ final class Workload {
         for consumer in consumers { consumer.start() }
         groups.start()
         recordDeletion?.start()
-        scratchGroup?.start()
+        for actor in scratchGroup { actor.start() }
         configurations?.start()
     }
 
@@ -50,7 +52,7 @@ final class Workload {
         for consumer in consumers { consumer.finish() }
         groups.finish()
         recordDeletion?.finish()
-        scratchGroup?.finish()
+        for actor in scratchGroup { actor.finish() }
         configurations?.finish()
     }
 

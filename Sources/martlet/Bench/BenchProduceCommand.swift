@@ -14,9 +14,13 @@ struct BenchProduceCommand: ClientCommand {
             Each connection keeps --in-flight requests of one batch under way. Latency is from writing a request to \
             its answer. Batches are built beforehand; --batch-bytes counts values before compression.
 
+            With --rate, batches are sent at even distances, whether or not earlier ones are answered, up to \
+            --in-flight. Latency then is from when a request was due, so that one which had to wait counts in full.
+
             Examples:
               martlet bench produce --connections 4 --batch-bytes 65536 --in-flight 5
               martlet bench produce --record-size 200 --payload random --records 10000000 --json
+              martlet bench produce --connections 8 --rate 500000 --in-flight 1000
             """
     )
 
@@ -25,6 +29,9 @@ struct BenchProduceCommand: ClientCommand {
 
     @Option(help: "Requests under way on each connection.")
     var inFlight = 5
+
+    @Option(help: "Records per second of all connections together (default: as many as are taken).")
+    var rate: Double?
 
     @Option(name: [.customShort("d"), .long], help: "Seconds to measure.")
     var duration = 10.0
@@ -47,6 +54,7 @@ struct BenchProduceCommand: ClientCommand {
         try BenchOptions.check("--batch-bytes", batchBytes, 1...64 * 1_024 * 1_024)
         try BenchOptions.check("--in-flight", inFlight, 1...100_000)
         try BenchOptions.check("--pool", pool, BatchPool.countMinimum...65_536)
+        guard rate ?? 1 > 0 else { throw ValidationError("--rate must be more than 0") }
         guard duration > 0, warmup >= 0 else { throw ValidationError("--duration and --warmup cannot be negative") }
     }
 
@@ -63,8 +71,15 @@ struct BenchProduceCommand: ClientCommand {
         let run = LoadRun(
             target: target, shares: shares, threads: bench.threads,
             warmup: .seconds(recordCount == nil ? warmup : 0), duration: recordCount == nil ? .seconds(duration) : nil)
-        let result = try await run.run { [inFlight] job in
-            LoadConnection.run(job, depth: inFlight) {
+        let records = frames[0].records
+        let start = NIODeadline.now()
+        let result = try await run.run { [inFlight, rate] job in
+            let pace = rate.map { rate in
+                LoadPace(
+                    start: start, interval: Double(records * shares.count) / rate * 1e9, connection: job.number,
+                    of: shares.count)
+            }
+            return LoadConnection.run(job, depth: inFlight, pace: pace) {
                 ProduceSource(
                     frames: frames, partitions: job.share.partitions, topic: target.topic, acks: acks,
                     start: job.number * frames.count / shares.count, budget: budget)
@@ -76,7 +91,8 @@ struct BenchProduceCommand: ClientCommand {
     }
 
     private func settings(_ target: BenchTarget, _ pool: BatchPool) -> [(String, String)] {
-        [
+        let pace = rate.map { [("rate", $0.fixed(0))] } ?? []
+        return pace + [
             ("connections", "\(bench.connections)"), ("in-flight", "\(inFlight)"),
             ("partitions", "\(target.leaders.count)"), ("record-size", "\(records.recordSize)"),
             ("batch-bytes", "\(batchBytes)"), ("codec", records.codec.rawValue), ("ratio", pool.ratio.fixed(2)),

@@ -25,7 +25,31 @@ protocol LoadSource: AnyObject {
     func receive(_ response: ByteBuffer) throws -> LoadCounts
 }
 
+/// When requests are due that do not wait for answers: at even distances.
+struct LoadPace: Sendable {
+    private let start: NIODeadline
+    private let interval: Double
+    private var sent = 0
+
+    /// - Parameters:
+    ///   - interval: nanoseconds between two requests of one connection.
+    ///   - connection: of that many; they take turns within the interval.
+    init(start: NIODeadline, interval: Double, connection: Int, of connections: Int) {
+        let turn = interval * Double(connection) / Double(max(1, connections))
+        self.start = start + .nanoseconds(Int64(turn))
+        self.interval = interval
+    }
+
+    /// When the next request is due.
+    var due: NIODeadline { start + .nanoseconds(Int64(interval * Double(sent))) }
+
+    mutating func advance() { sent += 1 }
+}
+
 /// Keeps a number of requests under way on one connection and measures how long each takes.
+///
+/// With a pace, requests are sent when they are due, `depth` under way at most, and a request's time counts from when
+/// it was due: what waits for a slow broker is not left out (no coordinated omission).
 ///
 /// Owned by its channel, on the event loop. Frames go to the channel as they are, with one flush for all requests that
 /// a turn of the loop sets off.
@@ -44,6 +68,7 @@ final class LoadConnection: ChannelInboundHandler {
 
     private let source: any LoadSource
     private let depth: Int
+    private var pace: LoadPace?
     private let statistics: LoadStatistics
     private let deadline: NIODeadline
     private let finished: EventLoopPromise<Void>
@@ -51,18 +76,22 @@ final class LoadConnection: ChannelInboundHandler {
     private var inFlight: Deque<Sent> = []
     private var correlationID: Int32 = 0
     private var isFinished = false
+    /// For which request a timer has been set.
+    private var wakeAt: NIODeadline?
     private var progressAt = NIODeadline.now()
 
     /// - Parameters:
     ///   - depth: requests under way.
+    ///   - pace: nil to send the next request as soon as there is room for it.
     ///   - deadline: when to send no more.
     ///   - finished: succeeds when the last request is answered.
     init(
-        _ source: any LoadSource, depth: Int, statistics: LoadStatistics, deadline: NIODeadline,
+        _ source: any LoadSource, depth: Int, pace: LoadPace?, statistics: LoadStatistics, deadline: NIODeadline,
         finished: EventLoopPromise<Void>
     ) {
         self.source = source
         self.depth = depth
+        self.pace = pace
         self.statistics = statistics
         self.deadline = deadline
         self.finished = finished
@@ -113,15 +142,31 @@ final class LoadConnection: ChannelInboundHandler {
         guard !isFinished else { return }
         let now = NIODeadline.now()
         var hasWritten = false
-        while now < deadline, inFlight.count < depth, let request = source.next(correlationID: correlationID) {
+        while inFlight.count < depth, let time = timeOfNext(now),
+            let request = source.next(correlationID: correlationID)
+        {
+            pace?.advance()
             correlationID &+= 1
-            inFlight.append(Sent(time: now, counts: request.counts))
+            inFlight.append(Sent(time: time, counts: request.counts))
             write(request, context)
             hasWritten = true
         }
         if hasWritten { context.flush() }
+        if let due = pace?.due, due > now, due < deadline { return wake(at: due, context) }
         // Unanswered requests may be done within `flush`; they come back here by themselves.
         if inFlight.isEmpty && !hasWritten { finish(context) }
+    }
+
+    /// From when the next request's time counts; nil if none is to be sent now.
+    private func timeOfNext(_ now: NIODeadline) -> NIODeadline? {
+        let time = pace?.due ?? now
+        return time <= now && time < deadline ? time : nil
+    }
+
+    private func wake(at due: NIODeadline, _ context: ChannelHandlerContext) {
+        guard wakeAt != due else { return }
+        wakeAt = due
+        context.eventLoop.assumeIsolated().scheduleTask(deadline: due) { self.refill(context) }
     }
 
     private func write(_ request: LoadRequest, _ context: ChannelHandlerContext) {
@@ -172,13 +217,13 @@ extension LoadConnection {
     ///
     /// - Parameter makeSource: called on the connection's event loop.
     static func run(
-        _ job: LoadRun.Job, depth: Int, _ makeSource: @escaping @Sendable () -> any LoadSource
+        _ job: LoadRun.Job, depth: Int, pace: LoadPace? = nil, _ makeSource: @escaping @Sendable () -> any LoadSource
     ) -> EventLoopFuture<Void> {
         let eventLoop = job.statistics.eventLoop
         let finished = eventLoop.makePromise(of: Void.self)
         let connected = BenchBootstrap.connect(to: job.share.broker, on: eventLoop) {
             LoadConnection(
-                makeSource(), depth: depth, statistics: job.statistics.value, deadline: job.deadline,
+                makeSource(), depth: depth, pace: pace, statistics: job.statistics.value, deadline: job.deadline,
                 finished: finished)
         }
         connected.whenFailure { finished.fail($0) }

@@ -64,6 +64,13 @@ struct ServeOptions: ParsableArguments, Sendable {
     @Option(help: "Most members of a consumer group of the new protocol (default: 10000).")
     var groupConsumerMaxSize: Int?
 
+    @Option(
+        help: """
+            Whether a group changes its protocol under its members: disabled, upgrade, downgrade or bidirectional \
+            (default: bidirectional).
+            """)
+    var groupConsumerMigrationPolicy: String?
+
     @Option(help: "How long offsets are kept of a group without members, in minutes (default: 10080, a week).")
     var offsetsRetentionMinutes: Int?
 
@@ -135,6 +142,13 @@ struct ServeOptions: ParsableArguments, Sendable {
                 default: 5_000))
         groups.consumerSizeMax = Int32(
             try number(groupConsumerMaxSize, "group-consumer-max-size", 1...1_000_000, default: 10_000))
+        let policy =
+            groupConsumerMigrationPolicy ?? reader.string(forKey: "group-consumer-migration-policy") ?? "bidirectional"
+        guard let migration = GroupMigrationPolicy(rawValue: policy) else {
+            let known = GroupMigrationPolicy.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--group-consumer-migration-policy is '\(policy)'; choose one of \(known)")
+        }
+        groups.migration = migration
         let minutes = try number(
             offsetsRetentionMinutes, "offsets-retention-minutes", 1...52_560_000, default: 10_080)
         groups.offsetsRetention = Milliseconds(minutes) * 60_000

@@ -48,6 +48,16 @@ import Testing
         (.leave(ConsumerGroupLeave(memberID: "m", instanceID: nil, isTemporary: false)), "02 0100 6D 00 00"),
         (.expire(memberID: "m", epoch: -2), "03 0100 6D FEFFFFFF"),
         (.topicsChanged(SubscribedTopics(version: 5)), "04 0500000000000000 00000000 00000000"),
+        (.convert(SubscribedTopics(version: 5)), "05 0500000000000000 00000000 00000000"),
+        (.revert, "06"),
+        (
+            .classicJoin(.known("m", instanceID: "i", protocols: ["p"]), SubscribedTopics(version: 5)),
+            """
+            07 0100 6D 01 0100 69 00 0600 636C69656E74 0400 686F7374 10270000 30750000 0800 636F6E73756D6572 64000000 \
+            01000000 0100 70 09000000 0000 00000001 0001 74 0500000000000000 00000000 00000000
+            """
+        ),
+        (.classicSync(memberID: "m", epoch: 3), "08 0100 6D 03000000"),
     ]
 
     private static func bytes(_ hex: String) -> [UInt8] {
@@ -85,7 +95,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [0, 5, 255] as [UInt8]) func `an unknown kind is named`(kind: UInt8) {
+    @Test(arguments: [0, 9, 255] as [UInt8]) func `an unknown kind is named`(kind: UInt8) {
         #expect(throws: CommandError.unknownKind(kind)) { try Self.decode([kind, 1, 2, 3]) }
     }
 

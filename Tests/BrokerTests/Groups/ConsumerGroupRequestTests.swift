@@ -10,10 +10,13 @@ import Testing
 @Suite struct ConsumerGroupRequestTests {
     private typealias Heartbeat = ConsumerGroupHeartbeatRequest
 
-    private static func world(_ count: Int = 1) throws -> (World, SimulatedClient) {
+    private static func world(
+        _ count: Int = 1, migration: GroupMigrationPolicy = .bidirectional
+    ) throws -> (World, SimulatedClient) {
         let world = try World.ready(brokers: count) {
             $0.groups.consumerSessionTimeout = 20_000
             $0.groups.initialRebalanceDelay = 0
+            $0.groups.migration = migration
         }
         let client = world.client(of: try #require(world.leader()))
         try client.createTopic("t1", partitions: 4)
@@ -247,14 +250,61 @@ import Testing
         #expect(old?.errorCode == .groupIDNotFound && old?.groupState == "Dead")
     }
 
-    @Test func `classic members are refused while there are others, and have the group when they are gone`() throws {
-        let (_, client) = try Self.world()
+    @Test func `without migration a group has one protocol while it has members`() throws {
+        let (_, client) = try Self.world(migration: .disabled)
         _ = try client.call(Self.join("a"))
         #expect(try client.call(SimulatedClient.joinRequest("g")).errorCode == .inconsistentGroupProtocol)
         _ = try client.call(Self.beat("a", -1))
         let joined = try client.join("g")
         #expect(joined.errorCode == .none)
         #expect(try client.call(Self.join("b")).errorCode == .groupIDNotFound)
+    }
+
+    @Test func `a classic member has its share beside one of the new protocol, and leads when that has left`() throws {
+        let (world, client) = try Self.world()
+        #expect(Self.count(try client.call(Self.join("a"))) == 4)
+        let required = try client.call(SimulatedClient.joinRequest("g", topics: ["t1"]))
+        #expect(required.errorCode == .memberIDRequired)
+        let request = SimulatedClient.joinRequest("g", memberID: required.memberID, topics: ["t1"])
+        let joined = try client.call(request)
+        #expect(joined.errorCode == .none && joined.leader.isEmpty && joined.protocolName == "range")
+        let synced = try client.call(SimulatedClient.syncRequest("g", joined))
+        #expect(synced.errorCode == .none && ConsumerAssignment(synced.assignment)?.partitions == [])
+        #expect(try client.heartbeat("g", joined) == .none)
+
+        let told = try client.call(Self.beat("a", 1))
+        #expect(Self.count(told) == 2)
+        let kept = try #require(told.assignment).topicPartitions
+        _ = try client.call(Self.beat("a", told.memberEpoch, owned: kept))
+        #expect(try client.heartbeat("g", joined) == .rebalanceInProgress)
+        let again = try client.call(request)
+        let share = try client.call(SimulatedClient.syncRequest("g", again))
+        #expect(ConsumerAssignment(share.assignment)?.partitions.count == 2)
+        #expect(try client.heartbeat("g", joined) == .illegalGeneration)
+        #expect(try client.commit("g", 3, topic: "t1", as: again) == ErrorCode.none)
+        let described = try client.call(ConsumerGroupDescribeRequest { $0.groupIDs = ["g"] }).groups.first
+        #expect(described?.members.map(\.memberType).sorted() == [0, 1])
+
+        _ = try client.call(Self.beat("a", -1))
+        world.run(for: .milliseconds(200))
+        #expect(try client.heartbeat("g", again) == .rebalanceInProgress)
+        #expect(try client.commit("g", 4, topic: "t1", as: again) == ErrorCode.none)
+        let alone = try client.call(request)
+        #expect(alone.leader == alone.memberID && alone.generationID > again.generationID)
+    }
+
+    @Test func `a classic group is converted when it does not rebalance`() throws {
+        let (_, client) = try Self.world()
+        let required = try client.call(SimulatedClient.joinRequest("g", topics: ["t1"]))
+        let joined = try client.call(
+            SimulatedClient.joinRequest("g", memberID: required.memberID, topics: ["t1"]))
+        #expect(try client.call(Self.join("a")).errorCode == .coordinatorLoadInProgress)
+        let sync = SimulatedClient.syncRequest("g", joined)
+        #expect(try client.call(sync).errorCode == .none)
+        let member = try client.call(Self.join("a"))
+        #expect(member.errorCode == .none && Self.count(member) == 2)
+        // It had assigned nothing to itself, and now there is something for it.
+        #expect(try client.heartbeat("g", joined) == .rebalanceInProgress)
     }
 
     @Test func `a subscription larger than an entry's head goes through in pieces`() throws {

@@ -30,7 +30,7 @@ import Testing
     @Test mutating func `a classic member is refused while there are members of the new protocol`() {
         #expect(join("a") == .none)
         #expect(table["g"]?.typeName == "consumer" && table["g"]?.protocolType == "consumer")
-        #expect(apply(.classic(.join(.sample("c")))) == .refused(.inconsistentGroupProtocol))
+        #expect(apply(.classic(.join(.sample("c")))) == .refused(.rebalanceInProgress))
         #expect(table["g"]?.consumer?.members.count == 1)
         leave("a")
         #expect(table["g"]?.stateName == "Empty" && table["g"]?.hasMembers == false)

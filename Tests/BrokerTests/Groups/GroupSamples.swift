@@ -42,6 +42,17 @@ extension ClassicSync {
 }
 
 extension ByteBuffer {
+    /// What a consumer says of itself that tells what it has: version 1, topics, no user data, partitions.
+    static func subscription(to topics: [String], owning partitions: [NamedPartition]) -> ByteBuffer {
+        var bytes = subscription(to: topics)
+        bytes.setInteger(Int16(1), at: 0)
+        bytes.writeInteger(Int32(-1))
+        var assignment = ConsumerAssignment(partitions).encoded(version: 0)
+        assignment.moveReaderIndex(forwardBy: 2)
+        bytes.writeImmutableBuffer(assignment.getSlice(at: 2, length: assignment.readableBytes - 4) ?? ByteBuffer())
+        return bytes
+    }
+
     /// What a consumer says of itself: version 0, topics, no user data.
     static func subscription(to topics: [String]) -> ByteBuffer {
         var bytes = ByteBuffer()

@@ -208,6 +208,7 @@ final class GroupClient {
 
     private func joined(_ answer: JoinAnswer) {
         switch answer {
+        case .led: preconditionFailure("a group that has no members of the new protocol has a leader")
         case .refused(.memberIDRequired, let memberID):
             self.memberID = memberID
             state = .outside(world.now)
@@ -245,7 +246,7 @@ final class GroupClient {
         switch answer {
         case .refused(let code):
             handle(code)
-        case .assigned(let assignment, _):
+        case .assigned(let assignment, _, _):
             partitions = Set(assignment.readableBytesView.map(Int.init))
             state = .member(nextHeartbeat: world.now + .seconds(3))
         }

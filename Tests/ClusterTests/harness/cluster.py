@@ -117,11 +117,20 @@ def segments_of(broker):
 
 
 def stop_and_compare_logs(cluster, shards=1):
-    """Waits until all brokers have the same entries, stops them, and compares their files byte for byte, each up to
-    the end of its data."""
-    wait_until(
-        lambda: len({tuple(segments_of(broker)) for broker in cluster.brokers}) == 1, "all logs end at the same entry")
-    cluster.stop_all()
+    """Compares the files of all brokers byte for byte, each up to the end of its data, and stops them.
+
+    They are paused together meanwhile: of brokers that are stopped one by one those that are left may elect a leader,
+    which appends."""
+    def are_equal():
+        for broker in cluster.brokers:
+            broker.pause()
+        if len({tuple(segments_of(broker)) for broker in cluster.brokers}) == 1:
+            return True
+        for broker in cluster.brokers:
+            broker.resume()
+        return False
+
+    wait_until(are_equal, "all logs end at the same entry")
     contents = []
     for broker in cluster.brokers:
         status, items = verify_log(broker)
@@ -138,3 +147,6 @@ def stop_and_compare_logs(cluster, shards=1):
         for (shard, base, last), data in content.items():
             assert data == contents[0][shard, base, last], (
                 f"shard {shard}, segment {base}: the bytes of broker {broker.node_id} and broker 1 differ")
+    for broker in cluster.brokers:
+        broker.resume()
+    cluster.stop_all()

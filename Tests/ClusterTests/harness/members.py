@@ -61,8 +61,9 @@ class Member:
         # librdkafka up to 2.16 does not ask again for committed offsets when its request was lost with the coordinator,
         # and never acknowledges then what it was assigned. After this time the group expires it, and it begins anew.
         settings.setdefault("max_poll_interval_ms", 10_000)
+        settings.setdefault("group_protocol", "consumer")
         self._consumer = client.consumer(
-            bootstrap, group_id=group, group_protocol="consumer", client_id=name, auto_offset_reset="earliest",
+            bootstrap, group_id=group, client_id=name, auto_offset_reset="earliest",
             enable_auto_offset_store=False, enable_auto_commit=True, auto_commit_interval_ms=200,
             reconnect_backoff_ms=20, reconnect_backoff_max_ms=200, topic_metadata_refresh_interval_ms=1000, **settings)
         self._consumer.subscribe(

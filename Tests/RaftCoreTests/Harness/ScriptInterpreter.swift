@@ -38,6 +38,7 @@ struct ScriptInterpreter {
         case "propose": try propose(command)
         case "verify":
             cluster.step(try command.node(1), .verifyLeader(id: UInt64(try command.required("id"))))
+        case "announce": cluster.step(try command.node(1), .announceCommit)
         case "disconnect":
             cluster.step(try command.node(1), .disconnected(try command.node(2)))
         case "fail": cluster.failDisk(try command.node(1))

@@ -11,10 +11,15 @@ extension ClassicGroup {
         return members[member.memberID] == nil ? .unknownMemberID : nil
     }
 
+    /// Whether the member may speak for this generation. Each has its own after the group was of the new protocol.
+    private func isCurrent(_ generation: Int32, for member: GroupMemberIdentity) -> Bool {
+        generation == self.generation || members[member.memberID]?.formerGeneration == generation
+    }
+
     /// The answer to a heartbeat: an error, or nil when all is well.
     func refusalOfHeartbeat(_ member: GroupMemberIdentity, generation: Int32) -> ErrorCode? {
         if let error = refusal(of: member) { return error }
-        guard generation == self.generation else { return .illegalGeneration }
+        guard isCurrent(generation, for: member) else { return .illegalGeneration }
         return state == .preparingRebalance ? .rebalanceInProgress : nil
     }
 
@@ -36,13 +41,13 @@ extension ClassicGroup {
         if generation < 0, members.isEmpty { return nil }
         guard generation >= 0 || !member.memberID.isEmpty || member.instanceID != nil else { return .unknownMemberID }
         if let error = refusal(of: member) { return error }
-        guard generation == self.generation else { return .illegalGeneration }
+        guard isCurrent(generation, for: member) else { return .illegalGeneration }
         return state == .completingRebalance ? .rebalanceInProgress : nil
     }
 
     /// The topics that the members subscribe to, as far as their metadata tells; nil if this is no group of consumers.
     var subscribedTopics: Set<String>? {
-        guard protocolType == ConsumerSubscription.protocolType else { return nil }
+        guard protocolType == ConsumerProtocol.protocolType else { return nil }
         return members.values.reduce(into: []) { topics, member in
             let metadata = member.metadata(for: protocolName ?? member.protocols.first?.name)
             topics.formUnion(ConsumerSubscription.topics(in: metadata) ?? [])

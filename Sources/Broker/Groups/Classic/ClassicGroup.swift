@@ -34,6 +34,22 @@ struct ClassicGroup {
     private(set) var staticMembers: [String: String] = [:]
     private var lastJoinOrder: UInt64 = 0
 
+    init() {}
+
+    /// The classic members of a group of the new protocol, among whom nobody uses that any more: they rebalance.
+    init?(reverting group: ConsumerGroup) {
+        guard group.isClassicOnly else { return nil }
+        for member in group.members.values.sorted(by: { $0.id < $1.id }) {
+            lastJoinOrder += 1
+            members[member.id] = ClassicMember(member, joinOrder: lastJoinOrder)
+            if let instanceID = member.instanceID { staticMembers[instanceID] = member.id }
+        }
+        protocolType = ConsumerProtocol.protocolType
+        generation = max(group.epoch, group.members.values.lazy.map(\.epoch).max() ?? 0)
+        protocolName = electProtocol()
+        prepareRebalance()
+    }
+
     /// The members in the order in which they joined first.
     var sortedMembers: [ClassicMember] { members.values.sorted { $0.joinOrder < $1.joinOrder } }
 
@@ -152,7 +168,10 @@ struct ClassicGroup {
         // Nobody there to lead: the sessions decide who is left.
         guard let first = joined.first else { return }
         if !joined.contains(where: { $0.memberID == leaderID }) { leaderID = first.memberID }
-        for memberID in members.keys { members[memberID]?.assignment = ByteBuffer() }
+        for memberID in members.keys {
+            members[memberID]?.assignment = ByteBuffer()
+            members[memberID]?.formerGeneration = nil
+        }
         advanceGeneration()
         protocolName = electProtocol()
         state = .completingRebalance

@@ -15,6 +15,9 @@ struct ClassicMember {
     var joinOrder: UInt64
     /// Whether it has (re)joined since the last rebalance began.
     var hasJoined = false
+    /// The generation that it believes in because the group was of the new protocol until now; it counts until the
+    /// next one is made.
+    var formerGeneration: Int32?
     /// What the leader gave it; empty until then.
     var assignment = ByteBuffer()
 
@@ -26,6 +29,20 @@ struct ClassicMember {
         sessionTimeout = join.sessionTimeout
         rebalanceTimeout = join.rebalanceTimeout
         protocols = join.protocols
+        self.joinOrder = joinOrder
+    }
+
+    /// A member whose group was of the new protocol until now.
+    init?(_ member: ConsumerGroupMember, joinOrder: UInt64) {
+        guard let traits = member.classic else { return nil }
+        memberID = member.id
+        instanceID = member.instanceID
+        clientID = member.clientID
+        clientHost = member.clientHost
+        sessionTimeout = traits.sessionTimeout
+        rebalanceTimeout = member.rebalanceTimeout
+        protocols = traits.protocols
+        formerGeneration = member.epoch
         self.joinOrder = joinOrder
     }
 

@@ -27,6 +27,15 @@ extension ConsumerGroupMember {
         digest.mix(UInt64(assignor?.rawValue ?? 0))
         digest.mix(Int64(epoch))
         digest.mix(Int64(previousEpoch))
+        if let classic {
+            digest.mix(Int64(classic.sessionTimeout))
+            for supported in classic.protocols {
+                digest.mix(supported.name)
+                digest.mix(supported.metadata)
+            }
+            digest.mix(classic.owned)
+            digest.mix(UInt64(classic.hasSynced ? 1 : 0))
+        }
         for held in [assigned, revoking] {
             digest.mix(held.keys)
             for partition in held.keys.sorted() { digest.mix(Int64(held[partition] ?? 0)) }

@@ -13,14 +13,16 @@ extension ConsumerGroup {
         if memberEpoch < 0, members.isEmpty { return nil }
         guard let member = members[memberID] else { return .unknownMemberID }
         if memberEpoch == member.epoch { return nil }
-        guard memberEpoch >= 0, memberEpoch < member.epoch else { return .staleMemberEpoch }
+        // The one sends a heartbeat and tries again, the other joins again.
+        let stale: ErrorCode = member.classic == nil ? .staleMemberEpoch : .illegalGeneration
+        guard memberEpoch >= 0, memberEpoch < member.epoch else { return stale }
         let ids = Dictionary(topics.values.map { ($0.number, $0.id) }) { first, _ in first }
         let hadAll = partitions.allSatisfy { key in
             guard let id = ids[key.topic] else { return false }
             let partition = TopicIDPartition(id, key.partition)
             return (member.assigned[partition] ?? member.revoking[partition]).map { $0 <= memberEpoch } ?? false
         }
-        return hadAll ? nil : .staleMemberEpoch
+        return hadAll ? nil : stale
     }
 
     /// Why a fetch of offsets is refused; nil when it is answered. A negative epoch asks for no check, as tools do. The

@@ -43,7 +43,7 @@ extension ConsumerGroup {
         }
     }
 
-    private func raiseEpoch(of member: inout ConsumerGroupMember) {
+    func raiseEpoch(of member: inout ConsumerGroupMember) {
         member.previousEpoch = member.epoch
         member.epoch = max(member.epoch + 1, epoch)
     }

@@ -27,7 +27,8 @@ extension ConsumerGroup {
 
     private func standing(ofJoin heartbeat: ConsumerGroupHeartbeat) throws(ConsumerGroupRefusal) -> Standing {
         if let instance = heartbeat.instanceID, let holder = instances[instance].flatMap({ members[$0] }) {
-            if holder.isAbsent { return .replaces(holder.id) }
+            // Of two classic members under one name the last counts, and so it is when the last has moved on.
+            if holder.isAbsent || holder.classic != nil { return .replaces(holder.id) }
             guard holder.id == heartbeat.memberID else {
                 throw ConsumerGroupRefusal(
                     .unreleasedInstanceID, "instance id \(instance) is held by member \(holder.id), which has not left")
@@ -36,7 +37,9 @@ extension ConsumerGroup {
         if let member = members[heartbeat.memberID] {
             // It has joined, and perhaps does not know. If it does, this is late, or the member has lost its mind:
             // taking it at its word could give what it still has to another.
-            guard member.previousEpoch == 0, member.instanceID == heartbeat.instanceID else { throw fenced(member, 0) }
+            guard member.previousEpoch == 0, member.classic == nil, member.instanceID == heartbeat.instanceID else {
+                throw fenced(member, 0)
+            }
             return .repeats
         }
         guard members.count < heartbeat.sizeMax else {
@@ -50,7 +53,7 @@ extension ConsumerGroup {
         if let instance, let holder = instances[instance], holder != id {
             throw ConsumerGroupRefusal(.fencedInstanceID, "instance id \(instance) is held by member \(holder) now")
         }
-        guard let member = members[id], instance == nil || instance == member.instanceID else {
+        guard let member = members[id], member.classic == nil, instance == nil || instance == member.instanceID else {
             throw ConsumerGroupRefusal(.unknownMemberID, "the group has no member \(id)")
         }
         return member

@@ -18,9 +18,9 @@ import KafkaWire
 public struct ConsumerGroup: Hashable, Sendable {
     public internal(set) var members: [String: ConsumerGroupMember] = [:]
     /// Static members by their instance.
-    private(set) var instances: [String: String] = [:]
+    var instances: [String: String] = [:]
     /// The subscribed topics that exist, by name.
-    public private(set) var topics: [String: SubscribedTopic] = [:]
+    public internal(set) var topics: [String: SubscribedTopic] = [:]
     /// The point in the metadata shard's log that `topics` comes from.
     public private(set) var topicsVersion: UInt64 = 0
     /// Rises whenever the target assignment is computed; never below the epoch of a member that is or was.
@@ -28,7 +28,7 @@ public struct ConsumerGroup: Hashable, Sendable {
     /// The target is computed in the step that raises the epoch, so this is also the assignment epoch.
     public private(set) var epoch: Int32 = 0
     /// What each member shall have.
-    public private(set) var targets: [String: Set<TopicIDPartition>] = [:]
+    public internal(set) var targets: [String: Set<TopicIDPartition>] = [:]
     /// Who has a partition: assigned to it, or to be given up by it.
     var owners: [TopicIDPartition: String] = [:]
     /// Counts the changes, so that a command without any effect is recognised.
@@ -68,6 +68,7 @@ public struct ConsumerGroup: Hashable, Sendable {
     /// Whether the member has all it shall have, gave up all else, and knows so.
     public func isReconciled(_ member: ConsumerGroupMember) -> Bool {
         if member.isAbsent { return true }
+        if member.classic != nil { return !mustGiveUp(member) && member.assigned.count == target(of: member.id).count }
         return member.revoking.isEmpty && member.epoch >= epoch && member.assigned.count == target(of: member.id).count
     }
 
@@ -88,6 +89,10 @@ public struct ConsumerGroup: Hashable, Sendable {
                 return nil
             case .topicsChanged(let change):
                 apply(change)
+                return nil
+            case .classicJoin(let join, let topics): return try apply(join, topics)
+            case .classicSync(let memberID, let epoch): return try apply(syncOf: memberID, epoch: epoch)
+            case .convert, .revert:
                 return nil
             }
         }
@@ -169,7 +174,7 @@ public struct ConsumerGroup: Hashable, Sendable {
 
     // MARK: Membership
 
-    private func member(_ id: String) -> ConsumerGroupMember {
+    func member(_ id: String) -> ConsumerGroupMember {
         guard let member = members[id] else { preconditionFailure("invariant broken: member \(id) was just stored") }
         return member
     }
@@ -187,13 +192,13 @@ public struct ConsumerGroup: Hashable, Sendable {
     }
 
     /// Adds topics that the group did not know.
-    private mutating func learn(_ found: SubscribedTopics) {
+    mutating func learn(_ found: SubscribedTopics) {
         guard found.version >= topicsVersion else { return }
         topicsVersion = found.version
         for topic in found.topics { topics[topic.name] = grown(topic) }
     }
 
-    private mutating func remove(_ memberID: String) {
+    mutating func remove(_ memberID: String) {
         guard let member = members.removeValue(forKey: memberID) else { return }
         if let instance = member.instanceID { instances[instance] = nil }
         release(member.revoking.keys, of: memberID)
@@ -205,7 +210,7 @@ public struct ConsumerGroup: Hashable, Sendable {
     }
 
     /// A static member is back, mostly under another id: what it had is there for it at once, and nobody else moves.
-    private mutating func replace(_ absentID: String, by memberID: String) {
+    mutating func replace(_ absentID: String, by memberID: String) {
         var member = member(absentID)
         members[absentID] = nil
         targets[memberID] = targets.removeValue(forKey: absentID)
@@ -229,7 +234,7 @@ public struct ConsumerGroup: Hashable, Sendable {
     // MARK: The target
 
     /// Computes a new target under a new epoch.
-    private mutating func rebalance() {
+    mutating func rebalance() {
         let wanted = subscribedNames
         topics = topics.filter { wanted.contains($0.key) }
         epoch = max(epoch, members.values.lazy.map(\.epoch).max() ?? 0) + 1

@@ -9,6 +9,10 @@ import NIOCore
 /// | 2 | leave | member id string, instance id string?, is temporary 1 |
 /// | 3 | expire | member id string, epoch 4 |
 /// | 4 | topics changed | topics, below |
+/// | 5 | convert | topics |
+/// | 6 | revert | – |
+/// | 7 | classic join | the fields of `GroupCommand`'s, topics |
+/// | 8 | classic sync | member id string, epoch 4 |
 ///
 /// A string is its length in UTF-8 bytes (2) and the bytes. What is marked with ? begins with a byte that is 0 if it is
 /// missing and 1 if it follows. A list is its count (4) and its elements.
@@ -27,7 +31,7 @@ import NIOCore
 extension ConsumerGroupCommand {
     private enum Kind: UInt8 {
         case heartbeat = 1
-        case leave, expire, topicsChanged
+        case leave, expire, topicsChanged, convert, revert, classicJoin, classicSync
     }
 
     func write(to buffer: inout ByteBuffer) {
@@ -47,6 +51,19 @@ extension ConsumerGroupCommand {
         case .topicsChanged(let topics):
             buffer.writeInteger(Kind.topicsChanged.rawValue)
             topics.write(to: &buffer)
+        case .convert(let topics):
+            buffer.writeInteger(Kind.convert.rawValue)
+            topics.write(to: &buffer)
+        case .revert:
+            buffer.writeInteger(Kind.revert.rawValue)
+        case .classicJoin(let join, let topics):
+            buffer.writeInteger(Kind.classicJoin.rawValue)
+            join.write(to: &buffer)
+            topics.write(to: &buffer)
+        case .classicSync(let memberID, let epoch):
+            buffer.writeInteger(Kind.classicSync.rawValue)
+            buffer.writeShortString(memberID)
+            buffer.writeInteger(epoch, endianness: .little)
         }
     }
 
@@ -61,6 +78,10 @@ extension ConsumerGroupCommand {
                 ConsumerGroupLeave(memberID: memberID, instanceID: instanceID, isTemporary: try reader.flag()))
         case .expire: self = .expire(memberID: try reader.string(), epoch: try reader.integer())
         case .topicsChanged: self = .topicsChanged(try SubscribedTopics(from: &reader))
+        case .convert: self = .convert(try SubscribedTopics(from: &reader))
+        case .revert: self = .revert
+        case .classicJoin: self = .classicJoin(try ClassicJoin(&reader), try SubscribedTopics(from: &reader))
+        case .classicSync: self = .classicSync(memberID: try reader.string(), epoch: try reader.integer())
         }
     }
 }

@@ -8,6 +8,14 @@ public enum ConsumerGroupCommand: Hashable, Sendable {
     /// The member was silent, or did not give up its partitions in time. Void if it has moved on from that epoch.
     case expire(memberID: String, epoch: Int32)
     case topicsChanged(SubscribedTopics)
+    /// The members of a classic group become members of one of the new protocol. Void while the group rebalances.
+    case convert(SubscribedTopics)
+    /// The group becomes a classic one again. Void if a member of the new protocol is there.
+    case revert
+    /// A JoinGroup to a group that has members of the new protocol; to any other it is as a `ClassicGroupCommand`.
+    case classicJoin(ClassicJoin, SubscribedTopics)
+    /// A SyncGroup of a classic member: it knows its generation.
+    case classicSync(memberID: String, epoch: Int32)
 }
 
 /// A heartbeat that changes something: a join, a changed subscription, an acknowledged revocation, a new assignment.

@@ -10,13 +10,22 @@ import Raft
 final class ConsumerGroupCoordinator {
     typealias Completion = (Result<ConsumerGroupAnswer, ConsumerGroupRefusal>) -> Void
 
-    private let configuration: GroupConfiguration
-    private let surroundings: GroupCoordinator.Surroundings
+    let configuration: GroupConfiguration
+    let surroundings: GroupCoordinator.Surroundings
     private var timers: ConsumerGroupTimers
     private var resolver = TopicPatternResolver()
     /// Groups of which it is not known whether they know the topics as they are now.
     private var unchecked: Set<String> = []
     private var checkedRevision: UInt64?
+    /// Groups whose last member of the new protocol has gone.
+    private var revertible: Set<String> = []
+    /// Members whose end is proposed and not applied yet.
+    private var expiring: Set<Expiring> = []
+
+    private struct Expiring: Hashable {
+        let groupID: String
+        let memberID: String
+    }
 
     /// Takes office: every member gets a fresh session.
     init(_ configuration: GroupConfiguration, _ surroundings: GroupCoordinator.Surroundings) {
@@ -53,6 +62,11 @@ final class ConsumerGroupCoordinator {
         perform(.heartbeat(heartbeat), groupID, completion: completion)
     }
 
+    /// Gives a member a full session from now on.
+    func touch(_ memberID: String, of groupID: String) {
+        timers.touch(groupID, memberID, now: surroundings.now())
+    }
+
     func leave(_ leave: ConsumerGroupLeave, _ groupID: String, completion: @escaping Completion) {
         perform(.leave(leave), groupID, completion: completion)
     }
@@ -74,9 +88,24 @@ final class ConsumerGroupCoordinator {
     }
 
     private func perform(_ command: ConsumerGroupCommand, _ groupID: String, completion: @escaping Completion) {
-        if let preview = (surroundings.group(groupID) ?? Group()).preview(command) {
+        if case .heartbeat(let heartbeat) = command, heartbeat.memberEpoch == 0,
+            let classic = surroundings.group(groupID)?.classic, !classic.members.isEmpty
+        {
+            return convert(classic, groupID, for: command, completion: completion)
+        }
+        // Whose end is on its way into the log is answered behind it: it shall not go on for another interval.
+        if !isExpiring(command, groupID), let preview = (surroundings.group(groupID) ?? Group()).preview(command) {
             return finish(preview, groupID, completion)
         }
+        submit(command, groupID, completion: completion)
+    }
+
+    private func isExpiring(_ command: ConsumerGroupCommand, _ groupID: String) -> Bool {
+        guard case .heartbeat(let heartbeat) = command else { return false }
+        return expiring.contains(Expiring(groupID: groupID, memberID: heartbeat.memberID))
+    }
+
+    func submit(_ command: ConsumerGroupCommand, _ groupID: String, completion: @escaping Completion) {
         // Whatever comes of it, the member is alive.
         if case .heartbeat(let heartbeat) = command {
             timers.touch(groupID, heartbeat.memberID, now: surroundings.now())
@@ -92,7 +121,7 @@ final class ConsumerGroupCoordinator {
         }
     }
 
-    private func finish(
+    func finish(
         _ result: Result<ConsumerGroupAnswer?, ConsumerGroupRefusal>, _ groupID: String, _ completion: Completion
     ) {
         switch result {
@@ -104,7 +133,7 @@ final class ConsumerGroupCoordinator {
         }
     }
 
-    private func propose(
+    func propose(
         _ command: ConsumerGroupCommand, _ groupID: String, _ completion: @escaping GroupCoordinator.Completion
     ) {
         surroundings.propose(GroupCommand(groupID, at: surroundings.wallClock(), .consumer(command)), completion)
@@ -117,12 +146,25 @@ final class ConsumerGroupCoordinator {
         let group = group(groupID)
         timers.observe(groupID, group, now: surroundings.now())
         if let group, group.topicsVersion != checkedRevision { unchecked.insert(groupID) }
+        if group?.isClassicOnly == true, configuration.migration.revertsToClassic { revertible.insert(groupID) }
     }
 
     /// Called every few tens of milliseconds.
     func tick() {
         for overdue in timers.overdue(now: surroundings.now()) {
-            propose(.expire(memberID: overdue.memberID, epoch: overdue.epoch), overdue.groupID) { _ in }
+            let member = Expiring(groupID: overdue.groupID, memberID: overdue.memberID)
+            expiring.insert(member)
+            propose(.expire(memberID: overdue.memberID, epoch: overdue.epoch), overdue.groupID) { [weak self] _ in
+                self?.expiring.remove(member)
+            }
+        }
+        let reverting = revertible.sorted()
+        revertible = []
+        for groupID in reverting where group(groupID)?.isClassicOnly == true {
+            propose(.revert, groupID) { [weak self] result in
+                // Too much is waiting: later.
+                if case .failure = result { self?.revertible.insert(groupID) }
+            }
         }
         // Right after its start a broker does not know yet what topics there are: nobody must lose any for that.
         guard surroundings.knowsAllTopics() else { return }
@@ -159,7 +201,7 @@ final class ConsumerGroupCoordinator {
 
 extension ClusterMetadata {
     /// The topics of those names that exist, in order.
-    fileprivate func subscribed(_ names: Set<String>) -> [SubscribedTopic] {
+    func subscribed(_ names: Set<String>) -> [SubscribedTopic] {
         names.sorted().compactMap { name in
             topic(named: name).map {
                 SubscribedTopic(name: name, id: $0.id, number: $0.number, partitionCount: $0.partitionCount)

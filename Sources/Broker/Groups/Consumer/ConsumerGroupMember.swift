@@ -31,6 +31,9 @@ public struct ConsumerGroupMember: Hashable, Sendable {
     /// `assigned`, since it may commit what it read of them to the end.
     public internal(set) var revoking: [TopicIDPartition: Int32] = [:]
 
+    /// What else there is to a member that uses the classic protocol; nil for one of the new.
+    public internal(set) var classic: ClassicTraits?
+
     init(id: String) { self.id = id }
 
     /// Whether the member is static, gone, and its partitions are kept for its return.
@@ -45,6 +48,7 @@ public struct ConsumerGroupMember: Hashable, Sendable {
         if heartbeat.memberEpoch == 0 {
             topicNames = []
             assignor = nil
+            classic = nil
             if heartbeat.pattern == nil { pattern = nil }
         }
         clientID = heartbeat.clientID

@@ -15,11 +15,19 @@ struct ConsumerGroupTimers {
     }
 
     private struct Timer {
-        var epoch: Int32
+        let epoch: Int32
+        /// Members of the classic protocol bring their own.
+        let sessionTimeout: TimeAmount
         var session: NIODeadline
         /// While the member has something to give up.
         var revocation: NIODeadline?
         var revocationBegan: NIODeadline?
+
+        init(_ member: ConsumerGroupMember, _ sessionTimeout: TimeAmount, now: NIODeadline) {
+            epoch = member.epoch
+            self.sessionTimeout = member.classic.map { .milliseconds(Int64($0.sessionTimeout)) } ?? sessionTimeout
+            session = now + self.sessionTimeout
+        }
     }
 
     private let sessionTimeout: TimeAmount
@@ -38,11 +46,9 @@ struct ConsumerGroupTimers {
         }
         let before = timers[groupID] ?? [:]
         timers[groupID] = group.members.mapValues { member in
-            var timer = before[member.id] ?? Timer(epoch: member.epoch, session: now + sessionTimeout)
-            if timer.epoch != member.epoch {
-                timer = Timer(epoch: member.epoch, session: now + sessionTimeout)
-            }
-            if member.revoking.isEmpty {
+            var timer = before[member.id] ?? Timer(member, sessionTimeout, now: now)
+            if timer.epoch != member.epoch { timer = Timer(member, sessionTimeout, now: now) }
+            if !group.mustGiveUp(member) {
                 timer.revocation = nil
                 timer.revocationBegan = nil
             } else if timer.revocation == nil {
@@ -56,7 +62,8 @@ struct ConsumerGroupTimers {
 
     /// The member showed that it is alive.
     mutating func touch(_ groupID: String, _ memberID: String, now: NIODeadline) {
-        timers[groupID]?[memberID]?.session = now + sessionTimeout
+        guard let timeout = timers[groupID]?[memberID]?.sessionTimeout else { return }
+        timers[groupID]?[memberID]?.session = now + timeout
     }
 
     /// Since when the members have something to give up that have.

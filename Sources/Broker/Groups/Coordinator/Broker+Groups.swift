@@ -16,6 +16,10 @@ extension Broker {
         shards[Int(GroupID.shard(of: groupID, among: shards.count).rawValue)]
     }
 
+    /// How long an answer may wait for a coordinator: elections are shorter, and some clients give up, or wait for
+    /// minutes, when they are told a few times that there is none.
+    static var coordinatorWait: TimeAmount { .seconds(1) }
+
     /// The coordinator of a group, if that is this broker.
     func coordinator(ofGroup groupID: String) throws(GroupRefusal) -> GroupCoordinator {
         let shard = shard(ofGroup: groupID)

@@ -148,7 +148,8 @@ final class CoordinatedGroup {
         case .preparingRebalance:
             joinDeadline = now + timeout
             let wasEmpty = old == nil || old?.state == .empty
-            if wasEmpty, !isAdopted {
+            // One that was of the new protocol until now has members already, who shall join again at once.
+            if wasEmpty, !isAdopted, group.isJoinComplete {
                 initialDelay = InitialDelay(until: now + min(initialDelayLength, timeout), end: now + timeout)
             }
         case .completingRebalance:
@@ -196,7 +197,7 @@ final class CoordinatedGroup {
                 let isCurrent = waiting.generation == group.generation
                 if isCurrent, group.state == .completingRebalance { continue }
                 let isAssigned = isCurrent && group.state == .stable
-                answer = isAssigned ? .assigned(member.assignment, group) : .refused(.rebalanceInProgress)
+                answer = isAssigned ? SyncAnswer(member, of: group) : .refused(.rebalanceInProgress)
             } else {
                 answer = .refused(.unknownMemberID)
             }

@@ -28,6 +28,7 @@ extension GroupCoordinator {
             return waiting.answer(
                 .joined(group, memberID: memberID, leaderID: group.leaderID ?? "", skipsAssignment: false))
         }
+        if consumer(groupID) != nil { return joinMixed(join, groupID, waiting) }
         coordinatedGroup(groupID).wait(waiting, as: memberID)
         propose(.classic(.join(join)), to: groupID) { [weak self] result in
             self?.joined(waiting, as: memberID, groupID, result)
@@ -40,7 +41,34 @@ extension GroupCoordinator {
         case .none: return ClassicGroup().refusal(of: join)
         case .classic(let classic): return classic.refusal(of: join)
         case .consumer(let members):
-            return members.isEmpty ? ClassicGroup().refusal(of: join) : .inconsistentGroupProtocol
+            if members.isEmpty { return ClassicGroup().refusal(of: join) }
+            return configuration.migration == .disabled ? .inconsistentGroupProtocol : members.refusal(of: join)
+        }
+    }
+
+    /// A classic member joins a group of the new protocol.
+    private func joinMixed(_ join: ClassicJoin, _ groupID: String, _ waiting: WaitingJoin) {
+        let memberID = join.member.memberID
+        consumers.join(join, groupID) { [weak self] result in
+            let code: ErrorCode
+            switch result {
+            case .success(.consumerGroup(.success(let answer))):
+                self?.existingCoordinatedGroup(groupID)?.removePending(memberID)
+                return waiting.answer(
+                    .led(
+                        generation: answer?.memberEpoch ?? -1, memberID: memberID,
+                        protocolName: join.protocols.first?.name ?? ""))
+            case .success(.joinedGroup):
+                // The last member of the new protocol has just left: this is a classic group again.
+                guard let self else { return waiting.answer(.refused(.notCoordinator, memberID: memberID)) }
+                self.coordinatedGroup(groupID).wait(waiting, as: memberID)
+                return self.joined(waiting, as: memberID, groupID, result)
+            case .success(.consumerGroup(.failure(let refusal))): code = refusal.code
+            case .success(.refused(let refused)): code = refused
+            case .success: preconditionFailure("the state machine answers a join with its outcome or a refusal")
+            case .failure(let error): code = error.groupErrorCode
+            }
+            waiting.answer(.refused(code, memberID: memberID))
         }
     }
 
@@ -97,6 +125,16 @@ extension GroupCoordinator {
         _ member: GroupMemberIdentity, _ groupID: String, protocolType: String?, protocolName: String?,
         _ assignments: [ClassicSync.Assignment], _ waiting: WaitingSync
     ) {
+        if let group = consumer(groupID) {
+            return consumers.sync(member, generation: waiting.generation, group, groupID) { result in
+                switch result {
+                case .success(let assignment):
+                    waiting.answer(
+                        .assigned(assignment, protocolType: ConsumerProtocol.protocolType, protocolName: protocolName))
+                case .failure(let refusal): waiting.answer(.refused(refusal.code))
+                }
+            }
+        }
         guard let group = classic(groupID) else { return waiting.answer(.refused(.unknownMemberID)) }
         let refusal = group.refusalToSync(
             member, generation: waiting.generation, protocolType: protocolType, protocolName: protocolName)
@@ -106,7 +144,7 @@ extension GroupCoordinator {
         coordinated.touch(memberID, of: group, now: now)
         coordinated.noteSync(memberID)
         if group.state == .stable, let own = group.members[memberID] {
-            return waiting.answer(.assigned(own.assignment, group))
+            return waiting.answer(SyncAnswer(own, of: group))
         }
         coordinated.wait(waiting, as: memberID)
         guard group.leaderID == memberID else { return }
@@ -127,6 +165,7 @@ extension GroupCoordinator {
     // MARK: Heartbeat
 
     func heartbeat(_ member: GroupMemberIdentity, _ groupID: String, generation: Int32) -> ErrorCode {
+        if let group = consumer(groupID) { return consumers.heartbeat(member, generation: generation, group, groupID) }
         guard let group = classic(groupID) else { return .unknownMemberID }
         let refusal = group.refusalOfHeartbeat(member, generation: generation)
         if refusal == nil || refusal == .rebalanceInProgress { touch(member.memberID, of: groupID) }
@@ -142,12 +181,13 @@ extension GroupCoordinator {
         _ members: [GroupMemberIdentity], _ groupID: String,
         completion: @escaping (Result<[ErrorCode], RaftError>) -> Void
     ) {
-        let group = classic(groupID) ?? ClassicGroup(), coordinated = existingCoordinatedGroup(groupID)
+        let group: any ClassicMembership = consumer(groupID) ?? classic(groupID) ?? ClassicGroup()
+        let coordinated = existingCoordinatedGroup(groupID)
         var leaving: [String] = []
         let codes = members.map { member -> ErrorCode in
             var member = member
             if member.memberID.isEmpty, let instanceID = member.instanceID {
-                member.memberID = group.staticMembers[instanceID] ?? ""
+                member.memberID = group.memberID(ofInstance: instanceID) ?? ""
             }
             if coordinated?.removePending(member.memberID) == true { return .none }
             if let error = group.refusal(of: member) { return error }
@@ -161,6 +201,20 @@ extension GroupCoordinator {
         }
         propose(.classic(.remove(memberIDs: leaving)), to: groupID) { completion($0.map { _ in codes }) }
     }
+}
+
+/// What LeaveGroup asks of a group, whichever protocol it is of.
+private protocol ClassicMembership {
+    func memberID(ofInstance instanceID: String) -> String?
+    func refusal(of member: GroupMemberIdentity) -> ErrorCode?
+}
+
+extension ClassicGroup: ClassicMembership {
+    func memberID(ofInstance instanceID: String) -> String? { staticMembers[instanceID] }
+}
+
+extension ConsumerGroup: ClassicMembership {
+    func memberID(ofInstance instanceID: String) -> String? { instances[instanceID] }
 }
 
 extension RaftError {

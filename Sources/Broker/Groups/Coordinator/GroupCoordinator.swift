@@ -61,6 +61,9 @@ final class GroupCoordinator {
     func group(_ groupID: String) -> Group? { surroundings.group(groupID) }
     func classic(_ groupID: String) -> ClassicGroup? { group(groupID)?.classic }
 
+    /// A group whose members use the new protocol, or some of them.
+    func consumer(_ groupID: String) -> ConsumerGroup? { group(groupID)?.consumer.flatMap { $0.isEmpty ? nil : $0 } }
+
     /// What is remembered of a group; made if there is nothing yet.
     func coordinatedGroup(_ groupID: String) -> CoordinatedGroup {
         if let known = coordinated[groupID] { return known }
@@ -73,7 +76,11 @@ final class GroupCoordinator {
 
     /// Gives a member a full session from now on.
     func touch(_ memberID: String, of groupID: String) {
-        guard let group = classic(groupID) else { return }
+        guard let group = classic(groupID) else {
+            // Members of the new protocol show by heartbeats alone that they are alive.
+            if consumer(groupID)?.members[memberID]?.classic != nil { consumers.touch(memberID, of: groupID) }
+            return
+        }
         coordinated[groupID]?.touch(memberID, of: group, now: now)
     }
 

@@ -7,6 +7,8 @@ enum JoinAnswer {
     case refused(ErrorCode, memberID: String)
     /// The member belongs to the group's generation.
     case joined(ClassicGroup, memberID: String, leaderID: String, skipsAssignment: Bool)
+    /// The member belongs to a group of the new protocol, where nobody leads.
+    case led(generation: Int32, memberID: String, protocolName: String)
 }
 
 /// A JoinGroup that waits until the next generation is made.
@@ -33,7 +35,13 @@ final class WaitingJoin {
 /// The answer to a SyncGroup.
 enum SyncAnswer {
     case refused(ErrorCode)
-    case assigned(ByteBuffer, ClassicGroup)
+    case assigned(ByteBuffer, protocolType: String, protocolName: String?)
+}
+
+extension SyncAnswer {
+    init(_ member: ClassicMember, of group: ClassicGroup) {
+        self = .assigned(member.assignment, protocolType: group.protocolType, protocolName: group.protocolName)
+    }
 }
 
 /// A SyncGroup that waits until the leader has assigned.

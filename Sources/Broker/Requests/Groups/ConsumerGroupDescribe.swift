@@ -52,7 +52,7 @@ extension Broker {
             $0.subscribedTopicRegex = member.pattern?.regex
             $0.assignment = describe(Array(member.assigned.keys), of: group)
             $0.targetAssignment = describe(Array(group.target(of: member.id)), of: group)
-            $0.memberType = 1
+            $0.memberType = member.classic == nil ? 1 : 0
         }
     }
 

@@ -10,12 +10,8 @@ extension Broker {
         static let share: Int8 = 2
     }
 
-    /// How long the answer may wait for a leader: elections are shorter, and some clients give up, or wait for minutes,
-    /// when they are told a few times that there is no coordinator.
-    private static let leaderWait = TimeAmount.seconds(1)
-
     func findCoordinator(_ request: FindCoordinatorRequest, _ context: RequestContext) {
-        answer(request, context.withoutBytes, waitingUntil: loop.now + Self.leaderWait)
+        answer(request, context.withoutBytes, waitingUntil: loop.now + Self.coordinatorWait)
     }
 
     private func answer(_ request: FindCoordinatorRequest, _ context: RequestContext, waitingUntil end: NIODeadline) {

@@ -49,6 +49,11 @@ extension Broker {
                 response.errorCode = code
                 response.memberID = memberID
                 if version >= 7 { response.protocolName = nil }
+            case .led(let generation, let memberID, let protocolName):
+                response.generationID = generation
+                response.protocolType = ConsumerProtocol.protocolType
+                response.protocolName = protocolName
+                response.memberID = memberID
             case .joined(let group, let memberID, let leaderID, let skipsAssignment):
                 response.generationID = group.generation
                 response.protocolType = group.protocolType

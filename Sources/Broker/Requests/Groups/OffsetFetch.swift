@@ -9,7 +9,7 @@ extension Broker {
     func offsetFetch(_ request: OffsetFetchRequest, _ context: RequestContext) {
         let context = context.withoutBytes
         guard context.version < 8 else { return offsetFetch(groups: request, context) }
-        readOffsets(of: request.groupID) { [weak self] result in
+        readOffsets(of: request.groupID, for: context) { [weak self] result in
             guard let self else { return }
             context.respond(self.response(request, result, version: context.version))
         }
@@ -20,15 +20,49 @@ extension Broker {
             context.respond(OffsetFetchResponse { $0.groups = groups })
         }
         for (position, wanted) in request.groups.enumerated() {
-            readOffsets(of: wanted.groupID) { [weak self] result in
+            readOffsets(of: wanted.groupID, for: context) { [weak self] result in
                 guard let self else { return }
                 gathering.set(position, self.describe(wanted, result, version: context.version))
             }
         }
     }
 
+    private typealias OffsetsCompletion = (Result<Group, GroupRefusal>) -> Void
+
     /// The group as its coordinator knows it, which must be this broker; one that nobody knows has nothing committed.
-    private func readOffsets(of groupID: String, completion: @escaping (Result<Group, GroupRefusal>) -> Void) {
+    ///
+    /// What passes with an election is waited for: librdkafka asks a few times within milliseconds, and then leaves the
+    /// partitions that it was assigned unread until the next rebalance.
+    private func readOffsets(of groupID: String, for context: RequestContext, completion: @escaping OffsetsCompletion) {
+        readOffsets(of: groupID, for: context, waitingUntil: loop.now + Self.coordinatorWait, completion)
+    }
+
+    private func readOffsets(
+        of groupID: String, for context: RequestContext, waitingUntil end: NIODeadline,
+        _ completion: @escaping OffsetsCompletion
+    ) {
+        readOffsetsNow(of: groupID) { [weak self] result in
+            guard let self, case .failure(let refusal) = result, loop.now < end, context.isWanted,
+                passesWithAnElection(refusal, groupID)
+            else { return completion(result) }
+            let bound = NIOLoopBound((self, context, completion), eventLoop: loop)
+            loop.scheduleTask(in: .milliseconds(50)) {
+                let (broker, context, completion) = bound.value
+                broker.readOffsets(of: groupID, for: context, waitingUntil: end, completion)
+            }
+        }
+    }
+
+    /// Whether this broker may coordinate the group in a moment, or know who does.
+    private func passesWithAnElection(_ refusal: GroupRefusal, _ groupID: String) -> Bool {
+        switch refusal.code {
+        case .coordinatorLoadInProgress: true
+        case .notCoordinator: shard(ofGroup: groupID).leader == nil
+        default: false
+        }
+    }
+
+    private func readOffsetsNow(of groupID: String, completion: @escaping OffsetsCompletion) {
         do throws(GroupRefusal) {
             let coordinator = try coordinator(ofGroup: groupID)
             shard(ofGroup: groupID).node.verifyLeader { [weak self] result in

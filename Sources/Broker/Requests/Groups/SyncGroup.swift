@@ -10,9 +10,9 @@ extension Broker {
                 switch answer {
                 case .refused(let code):
                     response.errorCode = code
-                case .assigned(let assignment, let group):
-                    response.protocolType = group.protocolType
-                    response.protocolName = group.protocolName
+                case .assigned(let assignment, let protocolType, let protocolName):
+                    response.protocolType = protocolType
+                    response.protocolName = protocolName
                     response.assignment = assignment
                 }
             })

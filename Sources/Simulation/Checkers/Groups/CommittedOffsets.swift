@@ -34,7 +34,16 @@ final class CommittedOffsets {
         var highest: Int64 = -1
     }
 
+    /// A deletion under way: of one lane's offset, or of all that the group has.
+    private struct Deletion {
+        let group: String
+        let lane: Lane?
+
+        func empties(_ key: Key) -> Bool { group == key.group && (lane == nil || lane == key.lane) }
+    }
+
     private unowned let world: World
+    private var deletions: [UInt64: Deletion] = [:]
     private var commits: [Commit] = []
     private var registers: [Key: Register] = [:]
     /// Orders what happens, more finely than time does.
@@ -86,14 +95,20 @@ final class CommittedOffsets {
     // MARK: Deletions
 
     /// A deletion of what was committed begins.
-    func beginDeletion() -> UInt64 { next() }
+    ///
+    /// - Parameter lane: nil for all of the group's.
+    /// - Returns: its number.
+    func beginDeletion(of lane: Lane?, group: String) -> UInt64 {
+        let began = next()
+        deletions[began] = Deletion(group: group, lane: lane)
+        return began
+    }
 
-    /// - Parameters:
-    ///   - lane: nil for all of the group's.
-    ///   - began: what `beginDeletion` returned.
-    func endDeletion(of lane: Lane?, group: String, began: UInt64, isAcknowledged: Bool) {
+    /// - Parameter began: what `beginDeletion` returned.
+    func endDeletion(_ began: UInt64, isAcknowledged: Bool) {
+        guard let deletion = deletions.removeValue(forKey: began) else { return }
         let ended = next()
-        for (key, known) in registers where key.group == group && (lane == nil || key.lane == lane) {
+        for (key, known) in registers where deletion.empties(key) {
             var register = known
             register.emptiedUntil = ended
             if isAcknowledged { register.floor = max(register.floor, began) }
@@ -118,7 +133,8 @@ final class CommittedOffsets {
     func read(_ offset: Int64, _ metadata: String, of lane: Lane, group: String, floor: UInt64) {
         let key = Key(group: group, lane: lane), what = "group \(group), \(lane)"
         guard offset >= 0 else {
-            if floor > 0, registers[key]?.emptiedUntil ?? 0 < floor {
+            let isBeingEmptied = deletions.values.contains { $0.empties(key) }
+            if floor > 0, !isBeingEmptied, registers[key]?.emptiedUntil ?? 0 < floor {
                 world.failPromise("\(what): no committed offset, though one was acknowledged")
             }
             return

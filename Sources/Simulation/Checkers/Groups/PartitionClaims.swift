@@ -32,21 +32,26 @@ final class PartitionClaims {
 
     init(in world: World) { self.world = world }
 
-    /// A member got lanes.
+    /// A member got lanes. If its claim is over already, since it hears an old answer after a pause, nobody is to blame
+    /// for what it does until it hears a newer one: its commits will be refused.
     ///
     /// - Parameter end: until when its claim holds.
     func take(_ lanes: Set<Lane>, for claim: Claim, until end: Instant) {
         let others = (claims[claim.group] ?? []).filter { $0 !== claim }
         claims[claim.group] = others + [claim]
-        for other in others where other.end > world.scheduler.now {
-            if let lane = other.lanes.intersection(lanes).min() {
+        let owners = others.filter { $0.end > world.scheduler.now }
+        var free = lanes
+        for owner in owners {
+            guard let lane = owner.lanes.intersection(lanes).min() else { continue }
+            if end > world.scheduler.now {
                 world.failPromise(
-                    "group \(claim.group): \(claim.name) and \(other.name) have \(lane), the latter until \(other.end)")
+                    "group \(claim.group): \(claim.name) and \(owner.name) have \(lane), the latter until \(owner.end)")
             }
+            free.subtract(owner.lanes)
         }
         claim.lanes.formUnion(lanes)
         claim.end = end
-        for lane in lanes { lastTaker[GroupLane(group: claim.group, lane: lane)] = claim }
+        for lane in free { lastTaker[GroupLane(group: claim.group, lane: lane)] = claim }
     }
 
     /// The coordinator said that the member is still in. A claim that is over stays so: what the coordinator does about

@@ -176,10 +176,18 @@ final class ConsumerProtocolMemberActor: GroupMember {
             isBeating = false
             guard let response else {
                 mustTellAll = true
+                if random.next() % 4 == 0 { repeatLate(request) }
                 return beat(after: .milliseconds(Int64(50 + random.next() % 200)))
             }
             guard response.errorCode == .none else { return refused(response.errorCode, inHeartbeat: true) }
             answered(response, sent: sent, isJoin: isJoin)
+        }
+    }
+
+    /// A heartbeat that had no answer arrives (again) when the member has gone on: a forgotten connection held it.
+    private func repeatLate(_ request: ConsumerGroupHeartbeatRequest) {
+        process.after(.milliseconds(Int64(random.next() % 3_000))) { [weak self] in
+            self?.process.askCoordinator(request) { _ in }
         }
     }
 

@@ -290,6 +290,15 @@ final class GroupReader {
         }.sorted { $0.lane < $1.lane }
         guard !isCommitting, !dirty.isEmpty, let identity = identity() else { return completion() }
         isCommitting = true
+        // Now and then the application is slow to send what it has made up its mind to commit: by then another member
+        // may have the lane, and it must be refused.
+        let delay = random.next() % 16 == 0 ? TimeSpan.milliseconds(Int64(random.next() % 3_000)) : .zero
+        let send = { [weak self] in self?.send(dirty, as: identity, then: completion) ?? () }
+        if delay == .zero { send() } else { process.after(delay, send) }
+    }
+
+    private func send(_ dirty: [Holding], as identity: Identity, then completion: @escaping () -> Void) {
+        let view = process.view
         let commits = dirty.map { holding in
             GroupCommit(
                 holding, number: groups.offsets.begin(holding.position ?? 0, of: holding.lane, group: plan.id),

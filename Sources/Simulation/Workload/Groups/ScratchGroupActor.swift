@@ -1,11 +1,14 @@
 import Basics
 import KafkaWire
 
-/// A tool that keeps offsets in a group without members: commits, fetches and deletes them, and the group.
+/// A tool that keeps offsets in a group without members: commits, fetches and deletes them, and the group; or one that
+/// only looks at them, at the coordinator that it found once.
 ///
 /// Owner: the `Workload`. One request under way.
 final class ScratchGroupActor {
     private static let group = "scratch"
+
+    private let onlyReads: Bool
 
     private let client: SimulatedClient
     private let view: ClusterView
@@ -17,18 +20,20 @@ final class ScratchGroupActor {
     private var isFinishing = false
     private var world: World { client.world }
 
-    init(in world: World, _ history: History, _ offsets: CommittedOffsets) {
+    init(in world: World, _ history: History, _ offsets: CommittedOffsets, onlyReads: Bool) {
+        self.onlyReads = onlyReads
         client = world.makeClient()
         self.history = history
         self.offsets = offsets
-        random = world.random.fork("scratch group")
-        view = ClusterView(client, random: world.random.fork("scratch group view"))
+        let name = onlyReads ? "scratch group reader" : "scratch group"
+        random = world.random.fork(name)
+        view = ClusterView(client, random: world.random.fork("\(name) view"))
     }
 
     func start() { again(after: .milliseconds(500)) }
     func finish() { isFinishing = true }
 
-    private func rest() { again(after: .milliseconds(Int64(100 + random.next() % 1_500))) }
+    private func rest() { again(after: .milliseconds(Int64(onlyReads ? 50 : 100 + random.next() % 1_500))) }
 
     private func again(after delay: TimeSpan) {
         world.scheduler.after(delay) { [weak self] in self?.next() }
@@ -42,6 +47,7 @@ final class ScratchGroupActor {
             return view.refresh { [weak self] in self?.rest() }
         }
         switch random.next() % 8 {
+        case _ where onlyReads: fetch(lane, coordinator)
         case 0: deleteGroup(coordinator)
         case 1: deleteOffset(of: lane, name, coordinator)
         case 2...4: commit(lane, coordinator)
@@ -139,7 +145,7 @@ final class ScratchGroupActor {
     }
 
     private func deleteOffset(of lane: Lane, _ name: String, _ broker: NodeID) {
-        let began = offsets.beginDeletion()
+        let deletion = offsets.beginDeletion(of: lane, group: Self.group)
         let request = OffsetDeleteRequest { request in
             request.groupID = Self.group
             request.topics = [
@@ -154,17 +160,17 @@ final class ScratchGroupActor {
             let code = response.flatMap { response in
                 response.errorCode == .none ? response.topics.first?.partitions.first?.errorCode : response.errorCode
             }
-            offsets.endDeletion(of: lane, group: Self.group, began: began, isAcknowledged: code == ErrorCode.none)
+            offsets.endDeletion(deletion, isAcknowledged: code == ErrorCode.none)
             note(code)
         }
     }
 
     private func deleteGroup(_ broker: NodeID) {
-        let began = offsets.beginDeletion()
+        let deletion = offsets.beginDeletion(of: nil, group: Self.group)
         ask(DeleteGroupsRequest { $0.groupsNames = [Self.group] }, broker) { [weak self] response in
             guard let self else { return }
             let code = response?.results.first?.errorCode
-            offsets.endDeletion(of: nil, group: Self.group, began: began, isAcknowledged: code == ErrorCode.none)
+            offsets.endDeletion(deletion, isAcknowledged: code == ErrorCode.none)
             if code == .nonEmptyGroup { world.fail("group \(Self.group) cannot be deleted, though nobody is in it") }
             note(code)
         }

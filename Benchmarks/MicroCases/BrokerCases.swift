@@ -1,0 +1,118 @@
+import Basics
+import Broker
+import Foundation
+import KafkaWire
+import Logging
+import NIOCore
+import NIOEmbedded
+import Raft
+import SegmentLog
+
+/// A whole broker in one thread, alone in its cluster, with its log in a directory that goes with it. Nothing is
+/// flushed: what counts here is the work, not the disk.
+private final class OneBroker: Transport, RequestForwarding {
+    private let loop = EmbeddedEventLoop()
+    private let threads = ManualExecutor()
+    private let connection = ClientConnection()
+    private let directory = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-micro-\(UUID())")
+    private var broker: Broker?
+
+    init(topic: String) throws {
+        var options = SegmentLogOptions(directory: directory.path)
+        options.durability = .page
+        let log = try SegmentLog.open(
+            options: options, fileSystem: POSIXFileSystem(writePath: .direct), eventLoop: loop, writer: threads,
+            reader: threads)
+        let configuration = BrokerConfiguration(
+            nodeID: NodeID(1), voters: [NodeID(1)], advertisedHost: "localhost", advertisedPort: 9_092)
+        let broker = Broker(
+            configuration: configuration, logs: [SegmentBlockLog(log)], transport: self, forwarding: self,
+            encoderThread: threads, eventLoop: loop, wallClock: { 0 }, seed: 1,
+            logger: Logger(label: "micro", factory: { _ in SwiftLogNoOpLogHandler() }))
+        self.broker = broker
+        broker.start()
+        while broker.metadata.brokers.isEmpty { passTime() }
+        try ask(Samples.frame(CreateTopicsRequest {
+            $0.timeoutMs = 1_000
+            $0.topics = [
+                .init {
+                    $0.name = topic
+                    $0.numPartitions = 1
+                    $0.replicationFactor = 1
+                }
+            ]
+        }, version: 5))
+    }
+
+    deinit {
+        broker?.shutdown()
+        try? FileManager.default.removeItem(at: directory)
+    }
+
+    /// Sends a request, or several in one turn of the loop, until all are answered. The last answer.
+    @discardableResult
+    func ask(_ request: ByteBuffer, times: Int = 1) throws -> WireFrame {
+        for _ in 0..<times { try broker?.receive(request, from: connection) }
+        var answers = 0
+        while true {
+            while let response = connection.nextResponse() {
+                answers += 1
+                if answers == times { return response }
+            }
+            loop.run()
+            if threads.pending > 0 { threads.runAll() } else { passTime() }
+        }
+    }
+
+    private func passTime() {
+        loop.advanceTime(by: .milliseconds(1))
+        threads.runAll()
+        loop.run()
+    }
+
+    // Alone, it has nobody to speak to.
+    func send(_ message: PeerMessage, to peer: NodeID) {}
+    func forward(_ request: ByteBuffer, to peer: NodeID, completion: @escaping (ByteBuffer?) -> Void) {
+        completion(nil)
+    }
+}
+
+extension MicroCase {
+    static let brokerCases = [
+        // All of the way but sockets, flush and followers: checks, proposal, block, write, commit, apply, answer.
+        MicroCase("append path: from a request to its answer") {
+            let broker = try OneBroker(topic: "topic")
+            let frame = try Samples.produceFrame()
+            return { try broker.ask(frame) }
+        },
+        // As under load, when what comes in one turn shares a block.
+        MicroCase("append path: 14 requests in one turn") {
+            let broker = try OneBroker(topic: "topic")
+            let frame = try Samples.produceFrame()
+            return { try broker.ask(frame, times: 14) }
+        },
+        // In the middle of what is in memory.
+        MicroCase("fetch: offset lookup, 64 KiB, answer") {
+            let broker = try OneBroker(topic: "topic")
+            let produce = try Samples.produceFrame()
+            for _ in 0..<200 { try broker.ask(produce) }
+            let fetch = try Samples.frame(FetchRequest {
+                $0.maxWaitMs = 0
+                $0.minBytes = 1
+                $0.maxBytes = 64 << 10
+                $0.topics = [
+                    .init {
+                        $0.name = "topic"
+                        $0.partitions = [
+                            .init {
+                                $0.fetchOffset = Int64(100 * Samples.recordsPerBatch + 7)
+                                $0.partitionMaxBytes = 64 << 10
+                            }
+                        ]
+                    }
+                ]
+            }, version: 12)
+            return { try broker.ask(fetch) }
+        },
+    ]
+}

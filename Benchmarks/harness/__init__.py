@@ -1,0 +1,1 @@
+"""What all scenarios share: processes to measure, results in files, tables made of them."""
