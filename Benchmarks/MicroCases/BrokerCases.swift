@@ -27,7 +27,7 @@ private final class OneBroker: Transport, RequestForwarding {
             nodeID: NodeID(1), voters: [NodeID(1)], advertisedHost: "localhost", advertisedPort: 9_092)
         let broker = Broker(
             configuration: configuration, logs: [SegmentBlockLog(log)], transport: self, forwarding: self,
-            encoderThread: threads, eventLoop: loop, wallClock: { 0 }, seed: 1,
+            encoderThreads: [threads], eventLoop: loop, wallClock: { 0 }, seed: 1,
             logger: Logger(label: "micro", factory: { _ in SwiftLogNoOpLogHandler() }))
         self.broker = broker
         broker.start()

@@ -53,6 +53,36 @@ import Testing
         #expect(all.topics.first?.partitions.map(\.partitionIndex) == [1])
     }
 
+    @Test func `who asks during an election is told what is committed when it is over`() throws {
+        let (world, client) = try Self.world(3)
+        #expect(try client.commit("g", 42) == ErrorCode.none)
+        let former = try #require(world.leader())
+        let others = world.brokers.filter { $0 !== former }
+        try world.run(until: "all know the topic") { others.allSatisfy { $0.broker.metadata.topic(named: "t") != nil } }
+        world.kill(former)
+        try world.run(until: "the leader is missed") {
+            others.allSatisfy { $0.broker.metadataShard.leader == nil }
+        }
+        let request = OffsetFetchRequest { request in
+            request.groups = [
+                OffsetFetchRequest.Group {
+                    $0.groupID = "g"
+                    $0.topics = nil
+                }
+            ]
+        }
+        let asked = try others.map { other in
+            let client = world.client(of: other)
+            return (other, client, try client.send(request, version: 8))
+        }
+        for (other, client, call) in asked {
+            let group = try client.wait(for: call).groups.first
+            let leads = world.leader() === other
+            #expect(group?.errorCode == (leads ? ErrorCode.none : .notCoordinator))
+            #expect(group?.topics.first?.partitions.first?.committedOffset == (leads ? 42 : nil))
+        }
+    }
+
     @Test func `many groups are asked for at once, and a group that nobody knows has committed nothing`() throws {
         let (_, client) = try Self.world()
         for (group, offset) in [("a", Int64(1)), ("b", 2)] { _ = try client.commit(group, offset) }
