@@ -15,9 +15,10 @@ final class GroupMemberActor: GroupMember {
 
     private struct Led {
         let members: [JoinGroupResponse.Member]
-        /// What is to be assigned, and what of it to the leader.
+        /// What is to be assigned.
         let lanes: [Lane]
-        let own: [Lane]
+        /// The generation has its assignment from the leader's former self.
+        let isInherited: Bool
     }
 
     let plan: GroupPlan
@@ -226,8 +227,7 @@ final class GroupMemberActor: GroupMember {
     private func lead(_ members: [JoinGroupResponse.Member], skipsAssignment: Bool) {
         let assignment = ClassicAssignment.range(members, process.view.topics)
         led = Led(
-            members: members, lanes: assignment.flatMap(\.lanes).sorted(),
-            own: assignment.first { $0.memberID == memberID }?.lanes ?? [])
+            members: members, lanes: assignment.flatMap(\.lanes).sorted(), isInherited: skipsAssignment)
         guard !skipsAssignment else { return sync([]) }
         sync(assignment.map { memberID, lanes in
             SyncGroupRequest.Assignment {
@@ -266,8 +266,6 @@ final class GroupMemberActor: GroupMember {
         world.tell("\(name): generation \(generation) with \(lanes.count) lanes\(led == nil ? "" : ", leads")")
         groups.claims.take(Set(lanes), for: claim, until: sent + claimSpan)
         reader.take(Set(lanes))
-        // A former self assigned other things than there are now.
-        if let led, Set(led.own) != Set(lanes) { rejoin() }
     }
 
     // MARK: Membership
@@ -300,14 +298,15 @@ final class GroupMemberActor: GroupMember {
         }
     }
 
-    /// The leader rejoins when what there is to assign has changed.
+    /// The leader rejoins when what there is to assign has changed; and when its former self made the assignment, since
+    /// it does not know what the others got then.
     private func lookForChanges() {
         guard led != nil, random.next() % 2 == 0 else { return }
         let current = round
         process.refreshView { [weak self] in
             guard let self, round == current, state == .member, let led else { return }
             let lanes = ClassicAssignment.range(led.members, process.view.topics).flatMap(\.lanes).sorted()
-            if lanes != led.lanes { rejoin() }
+            if led.isInherited || lanes != led.lanes { rejoin() }
         }
     }
 
