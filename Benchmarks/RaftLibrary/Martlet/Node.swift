@@ -34,7 +34,7 @@ struct Node: Sendable {
         let configuration = RaftConfiguration(
             shard: .metadata, core: CoreConfiguration(id: id, voters: voters), seed: UInt64(id.rawValue))
         let raft = try await Raft<CommandCounter>.start(
-            configuration, on: loop, encoderThread: encoder, logger: Logger(label: "raft-bench")
+            configuration, on: loop, encoderThreads: [encoder], logger: Logger(label: "raft-bench")
         ) {
             let log = try SegmentLog.open(
                 options: SegmentLogOptions(directory: "\(directory)/\(id)"), fileSystem: POSIXFileSystem(), eventLoop: loop,
