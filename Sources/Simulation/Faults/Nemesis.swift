@@ -215,8 +215,8 @@ final class Nemesis {
         leader.crash(losing: .nothing)
     }
 
-    /// The disk stands still from a little later until a little after the leader is back, so that what it appended alone
-    /// is still being flushed when it is cut off.
+    /// The disk stands still from a little later until a little after the leader is back, so that what it appended
+    /// alone is still being flushed when it is cut off.
     private func isolateLeader() {
         guard let leader else { return }
         let peers = world.brokers.filter { $0.id != leader.id }.map { Endpoint.broker($0.id) }
