@@ -63,6 +63,30 @@ import Testing
         #expect(try client.wait(for: cold).topics[0].partitions[0].readRecords().isEmpty == false)
     }
 
+    @Test func `what one partition waited for is not given out as the next one's`() throws {
+        let (world, client) = try world()
+        let broker = world.brokers[0]
+        let other = world.client(of: broker)
+        broker.setReaderStalled(true)
+        let request = SimulatedClient.fetchRequest("t", partition: 0, from: 0) { request in
+            request.topics[0].partitions.append(
+                FetchRequest.Partition {
+                    $0.partition = 1
+                    $0.partitionMaxBytes = 1 << 20
+                })
+        }
+        let cold = try client.send(request, version: SimulatedClient.fetchVersion)
+        world.run(for: .seconds(1))
+        #expect(!cold.isAnswered)
+        // Now there is nothing to give of the first partition, whose blocks are under way.
+        #expect(try other.deleteRecords("t", partition: 0, before: 10).errorCode == .none)
+        broker.setReaderStalled(false)
+        let answers = try client.wait(for: cold).topics[0].partitions
+        #expect(answers.map(\.errorCode) == [.offsetOutOfRange, .none])
+        let values = try #require(answers.last).readRecords().map { String(buffer: $0.value ?? ByteBuffer()) }
+        #expect(!values.isEmpty && values.allSatisfy { $0.hasPrefix("1/") })
+    }
+
     @Test func `what was read once is read again without the disk`() throws {
         let (world, client) = try world()
         let first = try client.fetch("t", from: 0, maxBytes: 1)

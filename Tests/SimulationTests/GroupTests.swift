@@ -9,6 +9,7 @@ struct GroupTests {
     @Test("without faults, groups read everything that is sent and commit it")
     func calmWorld() {
         var options = ExperimentOptions.brief(seed: 1)
+        options.duration = .seconds(10)
         options.faults.kinds = []
         options.world.network = SimulatedNetwork.Options()
         options.workload.changesTopics = false

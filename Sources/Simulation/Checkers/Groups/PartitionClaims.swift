@@ -39,19 +39,20 @@ final class PartitionClaims {
     func take(_ lanes: Set<Lane>, for claim: Claim, until end: Instant) {
         let others = (claims[claim.group] ?? []).filter { $0 !== claim }
         claims[claim.group] = others + [claim]
-        let owners = others.filter { $0.end > world.scheduler.now }
-        var free = lanes
-        for owner in owners {
+        let isOver = end <= world.scheduler.now
+        var taken = lanes
+        for owner in others where owner.end > world.scheduler.now {
             guard let lane = owner.lanes.intersection(lanes).min() else { continue }
-            if end > world.scheduler.now {
+            if isOver {
+                taken.subtract(owner.lanes)
+            } else {
                 world.failPromise(
                     "group \(claim.group): \(claim.name) and \(owner.name) have \(lane), the latter until \(owner.end)")
             }
-            free.subtract(owner.lanes)
         }
         claim.lanes.formUnion(lanes)
         claim.end = end
-        for lane in free { lastTaker[GroupLane(group: claim.group, lane: lane)] = claim }
+        for lane in taken { lastTaker[GroupLane(group: claim.group, lane: lane)] = claim }
     }
 
     /// The coordinator said that the member is still in. A claim that is over stays so: what the coordinator does about
