@@ -17,8 +17,8 @@ final class FetchTask {
     /// The partition being read, as positions in the request.
     private var topicPosition = 0
     private var partitionPosition = 0
-    /// Reads that partition; nil until it has begun.
-    private var reader: BatchReader?
+    /// What a partition's reader has found so far, while something that it needs is loaded.
+    private var pausedReader: BatchReader?
     private var bytesLeft: Int
     private var mustAnswer = false
     private var isReading = false
@@ -79,6 +79,9 @@ final class FetchTask {
     private func readPartition(
         _ topic: FetchRequest.Topic, _ requested: FetchRequest.Partition
     ) -> FetchResponse.Partition? {
+        // It is this partition's or nobody's: whatever is answered below, the next one must not go on with it.
+        let paused = pausedReader
+        pausedReader = nil
         var answer = emptyAnswer(requested)
         let known =
             context.version >= 13 ? broker.metadata.topic(topic.topicID) : broker.metadata.topic(named: topic.name)
@@ -112,15 +115,14 @@ final class FetchTask {
         waitingKeys.append(key)
         guard let state, offset < end else { return answer }
         let limit = min(max(Int(requested.partitionMaxBytes), 0), bytesLeft)
-        var reader = reader ?? BatchReader(shard: shard, state: state, key: key)
-        let outcome = reader.read(from: offset, bytesMax: limit, mustReturnOne: isFirstData)
-        self.reader = nil
-        switch outcome {
+        // Meanwhile the name may have become another topic's.
+        var reader = paused.flatMap { $0.key == key ? $0 : nil } ?? BatchReader(shard: shard, state: state, key: key)
+        switch reader.read(from: offset, bytesMax: limit, mustReturnOne: isFirstData) {
         case .batches(let records):
             answer.records = records
             return answer
         case .needs(let missing):
-            self.reader = reader
+            pausedReader = reader
             waitingKeys.removeLast()
             load(missing, from: shard)
             return nil
@@ -187,7 +189,7 @@ final class FetchTask {
                 return
             }
             if case .failure(let error) = result {
-                reader = nil
+                pausedReader = nil
                 broker.logger.error("the log cannot be read", metadata: ["missing": "\(missing)", "error": "\(error)"])
                 answerUnreadable()
             }
