@@ -124,8 +124,9 @@ final class ProducerActor {
         let lane = lanes[Int(random.next() % UInt64(lanes.count))]
         let queue = queues[lane] ?? Queue()
         queues[lane] = queue
-        // Often two in a row, so that a change of the leader may fall between them.
-        for _ in 0...random.next() % 2 where queue.batches.count < Self.batchesMax {
+        // Now and then two in a row, so that a change of the leader may fall between them.
+        let count = random.next() % 8 == 0 ? 2 : 1
+        for _ in 0..<count where queue.batches.count < Self.batchesMax {
             guard let batch = makeBatch(for: lane, queue) else { return }
             queue.batches.append(batch)
         }
