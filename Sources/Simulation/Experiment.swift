@@ -130,7 +130,8 @@ public final class Experiment {
         let groups = workload.groups
         guard !groups.isEmpty else { return }
         var quiet = groups.standings, since = world.scheduler.now
-        wait("the groups to settle:", named: { groups.unsettled(auditor.lanes) ?? "they change" }) {
+        let delivered = { [workload] in workload.history.statistics.delivered }
+        wait("the groups to settle:", named: { groups.unsettled(auditor.lanes) ?? "they change" }, while: delivered) {
             let standings = groups.standings
             if standings != quiet || groups.unsettled(auditor.lanes) != nil {
                 quiet = standings
@@ -146,14 +147,21 @@ public final class Experiment {
         }
     }
 
-    /// Runs on until `condition` holds; a violation when that takes too long.
-    private func wait(_ what: String, named: () -> String = { "" }, until condition: () -> Bool) {
-        let end = world.scheduler.now + Self.recoveryMax
+    /// Runs on until `condition` holds; a violation when that takes too long. As long as `progress` is made it may take
+    /// four times as long: in a world with slow disks there is much to read.
+    private func wait(
+        _ what: String, named: () -> String = { "" }, while progress: () -> Int = { 0 }, until condition: () -> Bool
+    ) {
+        let began = world.scheduler.now
+        var end = began + Self.recoveryMax, seen = progress()
         while world.violation == nil, !condition() {
             guard world.scheduler.now < end else {
-                return world.fail("waited \(Self.recoveryMax) without faults in vain for \(what) \(named())")
+                return world.fail("waited \(end - began) without faults in vain for \(what) \(named())")
             }
             world.run(for: .milliseconds(50))
+            guard progress() != seen else { continue }
+            seen = progress()
+            end = min(world.scheduler.now, began + Self.recoveryMax * 3) + Self.recoveryMax
         }
     }
 
