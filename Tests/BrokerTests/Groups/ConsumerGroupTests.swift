@@ -69,6 +69,34 @@ import Testing
         #expect(try group.send(G.beat("b", 2)).assignment == nil)
     }
 
+    @Test func `a late heartbeat does not bring back the subscription before`() throws {
+        var group = try group("a")
+        var late = G.beat("a", 1)
+        late.topicNames = ["t1"]
+        late.topics = SubscribedTopics(topics: [t1])
+        let other = G.topic(2, 2)
+        var renewed = G.beat("a", 1, owned: G.partitions(1, 0..<4))
+        renewed.topicNames = ["t2"]
+        renewed.topics = SubscribedTopics(topics: [other])
+        #expect(try group.send(renewed).memberEpoch == 2)
+        #expect(code { try group.send(late) } == .fencedMemberEpoch)
+        #expect(group.members["a"]?.topicNames == ["t2"])
+        // Not even while the member has something to give up, when it cannot get what is new.
+        var again = G.beat("a", 2, owned: G.partitions(1, 0..<4))
+        again.topicNames = ["t1", "t2"]
+        again.topics = SubscribedTopics(topics: [t1, other])
+        #expect(try group.send(again).memberEpoch == 3)
+        late.memberEpoch = 2
+        #expect(code { try group.send(late) } == .fencedMemberEpoch)
+        #expect(group.members["a"]?.topicNames == ["t1", "t2"])
+        try group.settle()
+        #expect(group.assigned("a") == G.partitions(1, 0..<4) + G.partitions(2, 0..<2))
+        // The same once more is a repetition.
+        let before = try #require(group.members["a"]?.previousEpoch)
+        again.memberEpoch = before
+        #expect(code { try group.send(again) } == .none)
+    }
+
     @Test func `an epoch that is neither the newest nor the one before is fenced`() throws {
         var group = try group("a", "b", "c")
         let epoch = try #require(group.members["a"]?.epoch)

@@ -19,7 +19,9 @@ extension ConsumerGroup {
         let member = try knownMember(heartbeat.memberID, heartbeat.instanceID)
         if heartbeat.memberEpoch == member.epoch { return .knowsAll }
         let owned = heartbeat.owned ?? []
-        guard heartbeat.memberEpoch == member.previousEpoch, !member.isAbsent,
+        var updated = member
+        updated.update(from: heartbeat)
+        guard heartbeat.memberEpoch == member.previousEpoch, !member.isAbsent, updated.wantsTheSame(as: member),
             owned.allSatisfy({ member.assigned[$0] != nil || member.revoking[$0] != nil })
         else { throw fenced(member, heartbeat.memberEpoch) }
         return .repeats

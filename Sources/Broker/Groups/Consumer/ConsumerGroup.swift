@@ -14,7 +14,8 @@ import KafkaWire
 ///    therefore comes from a member that knows the newest assignment, and within an epoch a member never takes a
 ///    partition outside of its assignment: if such a partition is not among the owned, it never will be in this epoch.
 /// 3. A heartbeat with any other epoch acknowledges nothing. One with the epoch before is a repetition whose answer was
-///    lost, and is answered again; all others are fenced. So late and repeated heartbeats do no harm.
+///    lost, and is answered again unless it wants something else than the member does; all others are fenced. So late
+///    and repeated heartbeats do no harm: what a member wants changes under a new epoch, too.
 public struct ConsumerGroup: Hashable, Sendable {
     public internal(set) var members: [String: ConsumerGroupMember] = [:]
     /// Static members by their instance.
@@ -113,7 +114,7 @@ public struct ConsumerGroup: Hashable, Sendable {
         _ heartbeat: ConsumerGroupHeartbeat
     ) throws(ConsumerGroupRefusal) -> ConsumerGroupAnswer {
         let standing = try standing(of: heartbeat)
-        let before = members[heartbeat.memberID]?.assigned
+        let before = members[heartbeat.memberID]
         switch standing {
         case .joins: break
         case .replaces(let absent): replace(absent, by: heartbeat.memberID)
@@ -121,8 +122,12 @@ public struct ConsumerGroup: Hashable, Sendable {
         }
         subscribe(heartbeat)
         if standing != .repeats { reconcile(heartbeat.memberID, owned: heartbeat.owned) }
-        let member = member(heartbeat.memberID)
-        let isNews = heartbeat.isFull || standing == .repeats || before?.keys != member.assigned.keys
+        var member = member(heartbeat.memberID)
+        if standing == .knowsAll, let before, !member.wantsTheSame(as: before), member.epoch == before.epoch {
+            raiseEpoch(of: &member)
+            store(member)
+        }
+        let isNews = heartbeat.isFull || standing == .repeats || before?.assigned.keys != member.assigned.keys
         return ConsumerGroupAnswer(
             memberID: member.id, memberEpoch: member.epoch, assignment: isNews ? member.assigned.keys.sorted() : nil,
             isReconciled: isReconciled(member))

@@ -42,6 +42,11 @@ public struct ConsumerGroupMember: Hashable, Sendable {
     /// Everything subscribed, by name or by pattern.
     var subscription: Set<String> { Set(topicNames).union(pattern?.topicNames ?? []) }
 
+    /// Whether it asks its group for the same as `other` does.
+    func wantsTheSame(as other: Self) -> Bool {
+        topicNames == other.topicNames && pattern?.regex == other.pattern?.regex && assignor == other.assignor
+    }
+
     /// Takes over what a heartbeat says of the member; what it leaves out stays. A join says all: a static member
     /// that is back may be another program than the one that left.
     mutating func update(from heartbeat: ConsumerGroupHeartbeat) {
