@@ -22,6 +22,9 @@ struct Overrides: ParsableArguments {
     @Option(help: "Groups of the new protocol.")
     var consumerGroups: Int?
 
+    @Option(help: "Groups some of whose members speak the classic and some the new protocol.")
+    var mixedGroups: Int?
+
     @Option(help: "Most members of a group.")
     var groupMembers: Int?
 
@@ -55,8 +58,8 @@ struct Overrides: ParsableArguments {
     private var counts: [(name: String, count: Int?)] {
         [
             ("producers", producers), ("plain-producers", plainProducers), ("consumers", consumers), ("topics", topics),
-            ("classic-groups", classicGroups), ("consumer-groups", consumerGroups), ("group-members", groupMembers),
-            ("deletions", deletions), ("configurations", configurations),
+            ("classic-groups", classicGroups), ("consumer-groups", consumerGroups), ("mixed-groups", mixedGroups),
+            ("group-members", groupMembers), ("deletions", deletions), ("configurations", configurations),
         ]
     }
 
@@ -72,6 +75,7 @@ struct Overrides: ParsableArguments {
         if let topics { options.workload.topics = topics }
         if let classicGroups { options.workload.classicGroups = classicGroups }
         if let consumerGroups { options.workload.consumerGroups = consumerGroups }
+        if let mixedGroups { options.workload.mixedGroups = mixedGroups }
         if let groupMembers { options.workload.groupMembersMax = groupMembers }
         if let deletions { options.workload.deletesRecords = deletions > 0 }
         if let configurations { options.workload.changesConfigurations = configurations > 0 }
@@ -112,6 +116,7 @@ extension ExperimentOptions {
             ("topics", workload.topics, drawn.workload.topics),
             ("classic-groups", workload.classicGroups, drawn.workload.classicGroups),
             ("consumer-groups", workload.consumerGroups, drawn.workload.consumerGroups),
+            ("mixed-groups", workload.mixedGroups, drawn.workload.mixedGroups),
             ("group-members", workload.groupMembersMax, drawn.workload.groupMembersMax),
             ("deletions", workload.deletesRecords ? 1 : 0, drawn.workload.deletesRecords ? 1 : 0),
             ("configurations", workload.changesConfigurations ? 1 : 0, drawn.workload.changesConfigurations ? 1 : 0),

@@ -22,6 +22,7 @@ struct Shrinker {
             }
             attempt { $0.workload.classicGroups = 0 }
             attempt { $0.workload.consumerGroups = 0 }
+            attempt { $0.workload.mixedGroups = 0 }
             attempt { $0.workload.groupMembersMax = min($0.workload.groupMembersMax, 2) }
             attempt { $0.workload.deletesRecords = false }
             attempt { $0.workload.changesConfigurations = false }

@@ -40,6 +40,7 @@ public struct ExperimentOptions: Hashable, Sendable {
         workload.paddingMax = pick([20, 500, 3_000])
 
         drawGroups()
+        drawMixedGroups()
         faults.intervalMax = .milliseconds(pick([1_000, 3_000, 8_000]))
         faults.durationMax = .milliseconds(pick([500, 2_000, 6_000]))
         faults.kinds = FaultKind.allCases.filter { pick([true, false, false]) && !$0.isBeyondBudget }
@@ -58,6 +59,11 @@ public struct ExperimentOptions: Hashable, Sendable {
         workload.deletesRecords = pick([true, false])
         workload.changesConfigurations = pick([true, false])
     }
+
+    private mutating func drawMixedGroups() {
+        var random = RandomSource(seed: seed).fork("mixed groups")
+        workload.mixedGroups = random.next() % 4 == 0 ? 1 : 0
+    }
 }
 
 extension ExperimentOptions: CustomStringConvertible {
@@ -70,7 +76,8 @@ extension ExperimentOptions: CustomStringConvertible {
         stall \(world.network.stallOneIn), reset \(world.network.resetOneIn), twice \(world.network.duplicateOneIn)
         producers \(workload.idempotentProducers) idempotent + \(workload.plainProducers), \
         consumers \(workload.consumers)
-        groups \(workload.classicGroups) classic + \(workload.consumerGroups) of the new protocol, of up to \
+        groups \(workload.classicGroups) classic + \(workload.consumerGroups) of the new protocol + \
+        \(workload.mixedGroups) mixed, of up to \
         \(workload.groupMembersMax) members\(workload.deletesRecords ? ", deletions" : "")\
         \(workload.changesConfigurations ? ", configurations" : "")
         topics \(workload.topics)\(workload.changesTopics ? " changing" : "") of up to \

@@ -17,10 +17,11 @@ struct GroupTests {
         options.workload.topics = 1
         options.workload.classicGroups = 1
         options.workload.consumerGroups = 1
+        options.workload.mixedGroups = 1
         options.workload.deletesRecords = false
         let report = Experiment(options).run()
         #expect(report.violation == nil)
-        #expect(report.delivered >= 2 * report.sent)
+        #expect(report.delivered >= 3 * report.sent)
         #expect(report.committed > 10)
     }
 

@@ -225,11 +225,12 @@ struct Group {
     /// The membership that the command is about: what is there, or a new one if somebody joins and nobody is here.
     private func consumerGroup(for change: ConsumerGroupCommand) throws(ConsumerGroupRefusal) -> ConsumerGroup {
         if case .consumer(let group) = membership { return group }
+        // Who was a member here joins again, by which the group may be converted.
+        guard case .heartbeat(let heartbeat) = change, heartbeat.memberEpoch == 0 else {
+            throw ConsumerGroupRefusal(.unknownMemberID, "the group has no member of the new protocol")
+        }
         guard !hasMembers else {
             throw ConsumerGroupRefusal(.groupIDNotFound, "the members of this group use the classic protocol")
-        }
-        guard case .heartbeat(let heartbeat) = change, heartbeat.memberEpoch == 0 else {
-            throw ConsumerGroupRefusal(.unknownMemberID, "the group has no members")
         }
         return ConsumerGroup()
     }

@@ -23,6 +23,8 @@ public final class SimulatedBroker {
     private(set) var life = Life()
     private(set) var logs: [SegmentLog] = []
     private var link: BrokerLink?
+    /// The ways by which the others have introduced themselves to this life.
+    private var introductions: [NodeID: BrokerLink] = [:]
     private var loop: SimulatedLoop?
     /// What is lost when a failed storage ends the process.
     private var lossAtFailure = SimulatedFileSystem.Loss.nothing
@@ -198,6 +200,7 @@ public final class SimulatedBroker {
         broker = nil
         logs = []
         link = nil
+        introductions = [:]
     }
 
     /// The process does nothing for a while, and then goes on as if nothing had been.
@@ -214,8 +217,13 @@ public final class SimulatedBroker {
 
     // MARK: What arrives
 
-    func receive(_ frame: PeerFrame, from peer: NodeID) {
+    func receive(_ frame: PeerFrame, from peer: NodeID, over way: BrokerLink) {
         guard let broker, let link else { return }
+        // A connection begins with it, and another is made when one has come to nothing.
+        if introductions[peer] !== way, let hello = way.hello {
+            introductions[peer] = way
+            broker.receive(hello)
+        }
         switch frame {
         case .hello(let hello):
             broker.receive(hello)
@@ -241,7 +249,7 @@ public final class SimulatedBroker {
 final class BrokerLink: Transport, RequestForwarding {
     private let id: NodeID
     private unowned let world: World
-    private var hello: PeerHello?
+    fileprivate var hello: PeerHello?
     private var forwarded: [UInt64: (peer: NodeID, completion: (ByteBuffer?) -> Void)] = [:]
     private var lastForwarded: UInt64 = 0
     private var isClosed = false
@@ -293,9 +301,9 @@ final class BrokerLink: Transport, RequestForwarding {
         for part in PeerFrameCodec.encode(frame) { bytes.writeImmutableBuffer(part) }
         bytes.moveReaderIndex(forwardBy: 4)
         let sender = id
-        let deliver = { [unowned world, bytes] in
+        let deliver = { [self, unowned world, bytes] in
             do {
-                world.broker(peer).receive(try PeerFrameCodec.decode(bytes), from: sender)
+                world.broker(peer).receive(try PeerFrameCodec.decode(bytes), from: sender, over: self)
             } catch {
                 world.fail("broker \(sender) sent bytes that broker \(peer) cannot read: \(error)")
             }

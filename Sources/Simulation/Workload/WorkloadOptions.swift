@@ -13,6 +13,8 @@ public struct WorkloadOptions: Hashable, Sendable {
     /// Groups of the classic protocol, and of the new one.
     public var classicGroups = 0
     public var consumerGroups = 0
+    /// Groups some of whose members speak the one and some the other.
+    public var mixedGroups = 0
     public var groupMembersMax = 3
     /// Whether records are deleted, and offsets of a group without members.
     public var deletesRecords = false

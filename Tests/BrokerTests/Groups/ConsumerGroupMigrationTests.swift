@@ -67,10 +67,14 @@ import Testing
         #expect(Self.heartbeat(group, loser, 1) == .rebalanceInProgress)
         let joined = try #require(try group.apply(.classicJoin(Self.join(loser), Self.topics)).get())
         #expect(joined.memberEpoch > 1 && group.owners[moved] == loser)
+        let kept = G.keys(1, group.assigned(loser).map(\.partition))
+        #expect(group.reasonToRefuseCommit(memberID: loser, memberEpoch: 1, kept) == .rebalanceInProgress)
         #expect(try group.send(G.beat("n", group.members["n"]?.epoch ?? 0)).assignment == nil)
         let synced = try #require(
             try group.apply(.classicSync(memberID: loser, epoch: joined.memberEpoch)).get())
         #expect(synced.assignment?.contains(moved) == false && group.owners[moved] == nil)
+        // Sent late, it could take back what the member has committed of the same partition since.
+        #expect(group.reasonToRefuseCommit(memberID: loser, memberEpoch: 1, kept) == .illegalGeneration)
         #expect(try group.send(G.beat("n", group.members["n"]?.epoch ?? 0)).assignment == [moved])
         #expect(Self.heartbeat(group, loser, joined.memberEpoch) == nil)
     }

@@ -260,6 +260,16 @@ import Testing
         #expect(try client.call(Self.join("b")).errorCode == .groupIDNotFound)
     }
 
+    @Test func `who joins a classic group that was empty a moment ago is asked to try again`() throws {
+        let (_, client) = try Self.world()
+        let named = try client.call(SimulatedClient.joinRequest("g"))
+        // Both are on their way into the log before either is applied.
+        let classic = try client.send(SimulatedClient.joinRequest("g", memberID: named.memberID))
+        let joined = try client.send(Self.join("a"))
+        #expect(try client.wait(for: joined).errorCode == .coordinatorLoadInProgress)
+        #expect(try client.wait(for: classic).errorCode == .none)
+    }
+
     @Test func `a classic member has its share beside one of the new protocol, and leads when that has left`() throws {
         let (world, client) = try Self.world()
         #expect(Self.count(try client.call(Self.join("a"))) == 4)

@@ -97,6 +97,20 @@ import Testing
         #expect(code { try group.send(again) } == .none)
     }
 
+    @Test func `a late join that wanted something else is undone by the member itself`() throws {
+        let other = G.topic(2, 2)
+        var group = ConsumerGroup()
+        #expect(try group.send(G.join("a", to: [t1])).memberEpoch == 1)
+        // To the one who sent this, if it waits for the answer, the group is what it asked for.
+        #expect(try group.send(G.join("a", to: [other])).memberEpoch == 2)
+        #expect(group.members["a"]?.topicNames == ["t2"] && group.owners.count == 4, "nothing is given up by a join")
+        // Or else the member has gone on.
+        #expect(code { try group.send(G.beat("a", 1)) } == .fencedMemberEpoch)
+        #expect(try group.send(G.join("a", to: [t1])).memberEpoch == 3)
+        try group.settle()
+        #expect(group.assigned("a") == G.partitions(1, 0..<4) && group.state == .stable)
+    }
+
     @Test func `an epoch that is neither the newest nor the one before is fenced`() throws {
         var group = try group("a", "b", "c")
         let epoch = try #require(group.members["a"]?.epoch)

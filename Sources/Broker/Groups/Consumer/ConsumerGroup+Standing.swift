@@ -12,6 +12,8 @@ extension ConsumerGroup {
         case knowsAll
         /// The answer to its last heartbeat was lost, or this one was late.
         case repeats
+        /// The answer to its join was lost, and it has changed its mind; or this is an older join, which was late.
+        case joinsOtherwise
     }
 
     func standing(of heartbeat: ConsumerGroupHeartbeat) throws(ConsumerGroupRefusal) -> Standing {
@@ -19,12 +21,16 @@ extension ConsumerGroup {
         let member = try knownMember(heartbeat.memberID, heartbeat.instanceID)
         if heartbeat.memberEpoch == member.epoch { return .knowsAll }
         let owned = heartbeat.owned ?? []
-        var updated = member
-        updated.update(from: heartbeat)
-        guard heartbeat.memberEpoch == member.previousEpoch, !member.isAbsent, updated.wantsTheSame(as: member),
+        guard heartbeat.memberEpoch == member.previousEpoch, !member.isAbsent, wantsTheSame(heartbeat, as: member),
             owned.allSatisfy({ member.assigned[$0] != nil || member.revoking[$0] != nil })
         else { throw fenced(member, heartbeat.memberEpoch) }
         return .repeats
+    }
+
+    private func wantsTheSame(_ heartbeat: ConsumerGroupHeartbeat, as member: ConsumerGroupMember) -> Bool {
+        var updated = member
+        updated.update(from: heartbeat)
+        return updated.wantsTheSame(as: member)
     }
 
     private func standing(ofJoin heartbeat: ConsumerGroupHeartbeat) throws(ConsumerGroupRefusal) -> Standing {
@@ -42,7 +48,7 @@ extension ConsumerGroup {
             guard member.previousEpoch == 0, member.classic == nil, member.instanceID == heartbeat.instanceID else {
                 throw fenced(member, 0)
             }
-            return .repeats
+            return wantsTheSame(heartbeat, as: member) ? .repeats : .joinsOtherwise
         }
         guard members.count < heartbeat.sizeMax else {
             throw ConsumerGroupRefusal(.groupMaxSizeReached, "the group has \(members.count) members, the most allowed")

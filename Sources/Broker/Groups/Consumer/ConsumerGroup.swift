@@ -116,15 +116,19 @@ public struct ConsumerGroup: Hashable, Sendable {
         let standing = try standing(of: heartbeat)
         let before = members[heartbeat.memberID]
         switch standing {
-        case .joins: break
         case .replaces(let absent): replace(absent, by: heartbeat.memberID)
-        case .knowsAll, .repeats: break
+        case .joins, .knowsAll, .repeats, .joinsOtherwise: break
         }
         subscribe(heartbeat)
-        if standing != .repeats { reconcile(heartbeat.memberID, owned: heartbeat.owned) }
+        switch standing {
+        case .joins, .replaces, .knowsAll: reconcile(heartbeat.memberID, owned: heartbeat.owned)
+        case .repeats, .joinsOtherwise: break
+        }
         var member = member(heartbeat.memberID)
-        if standing == .knowsAll, let before, !member.wantsTheSame(as: before), member.epoch == before.epoch {
+        if let before, !member.wantsTheSame(as: before), member.epoch == before.epoch {
             raiseEpoch(of: &member)
+            // Should the member be another than the one that joined so, it is fenced, and says itself what it wants.
+            if standing == .joinsOtherwise { member.previousEpoch = 0 }
             store(member)
         }
         let isNews = heartbeat.isFull || standing == .repeats || before?.assigned.keys != member.assigned.keys

@@ -88,16 +88,19 @@ final class ConsumerGroupCoordinator {
     }
 
     private func perform(_ command: ConsumerGroupCommand, _ groupID: String, completion: @escaping Completion) {
-        if case .heartbeat(let heartbeat) = command, heartbeat.memberEpoch == 0,
-            let classic = surroundings.group(groupID)?.classic, !classic.members.isEmpty
-        {
+        let isJoin = if case .heartbeat(let heartbeat) = command { heartbeat.memberEpoch == 0 } else { false }
+        if isJoin, let classic = surroundings.group(groupID)?.classic, !classic.members.isEmpty {
             return convert(classic, groupID, for: command, completion: completion)
         }
         // Whose end is on its way into the log is answered behind it: it shall not go on for another interval.
         if !isExpiring(command, groupID), let preview = (surroundings.group(groupID) ?? Group()).preview(command) {
             return finish(preview, groupID, completion)
         }
-        submit(command, groupID, completion: completion)
+        if isJoin {
+            submitJoin(command, groupID, completion: completion)
+        } else {
+            submit(command, groupID, completion: completion)
+        }
     }
 
     private func isExpiring(_ command: ConsumerGroupCommand, _ groupID: String) -> Bool {

@@ -22,9 +22,14 @@ extension ConsumerGroupCoordinator {
         } catch {
             return completion(.failure(error))
         }
+        submitJoin(join, groupID, completion: completion)
+    }
+
+    /// When it is applied, the group may have begun to rebalance by the classic protocol, or got its first members.
+    func submitJoin(_ join: ConsumerGroupCommand, _ groupID: String, completion: @escaping Completion) {
+        let converts = configuration.migration.convertsToConsumer
         submit(join, groupID) { result in
-            // It may have begun to rebalance meanwhile.
-            if case .failure(let refusal) = result, refusal.code == .groupIDNotFound {
+            if converts, case .failure(let refusal) = result, refusal.code == .groupIDNotFound {
                 return completion(.failure(Self.rebalances))
             }
             completion(result)

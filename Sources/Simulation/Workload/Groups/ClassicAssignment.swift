@@ -56,6 +56,41 @@ enum ClassicAssignment {
         return lanes
     }
 
+    /// An assignment as Kafka's clients write it, which the broker reads when it changes the group's protocol.
+    static func encode(_ lanes: [Lane], _ topics: [ClusterView.Topic]) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        bytes.writeInteger(Int16(0))
+        let byTopic = GroupReader.byTopic(lanes)
+        bytes.writeInteger(Int32(byTopic.count))
+        for (id, lanes) in byTopic {
+            let name = topics.first { $0.id == id }?.name ?? ""
+            bytes.writeInteger(Int16(name.utf8.count))
+            bytes.writeString(name)
+            bytes.writeInteger(Int32(lanes.count))
+            for lane in lanes { bytes.writeInteger(lane.partition) }
+        }
+        bytes.writeInteger(Int32(-1))
+        return bytes
+    }
+
+    /// The same read back; nil if these bytes are no such assignment.
+    static func decodeNames(_ assignment: ByteBuffer) -> [(name: String, partition: Int32)]? {
+        var bytes = assignment
+        guard bytes.readableBytes > 0 else { return [] }
+        guard let _: Int16 = bytes.readInteger(), let count: Int32 = bytes.readInteger() else { return nil }
+        var named: [(name: String, partition: Int32)] = []
+        for _ in 0..<count {
+            guard let length: Int16 = bytes.readInteger(), let name = bytes.readString(length: Int(length)),
+                let partitionCount: Int32 = bytes.readInteger()
+            else { return nil }
+            for _ in 0..<partitionCount {
+                guard let partition: Int32 = bytes.readInteger() else { return nil }
+                named.append((name, partition))
+            }
+        }
+        return named
+    }
+
     /// Each topic's partitions in consecutive ranges, in the order of its subscribers.
     static func range(
         _ members: [JoinGroupResponse.Member], _ topics: [ClusterView.Topic]

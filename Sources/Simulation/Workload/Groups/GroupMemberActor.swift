@@ -39,6 +39,10 @@ final class GroupMemberActor: GroupMember {
     private var round = 0
     /// Of the generation that it leads, if it does.
     private var led: Led?
+    /// What it is assigned of topics that it does not know yet, where assignments name them.
+    private var unknown: [(name: String, partition: Int32)] = []
+    /// When what the coordinator has confirmed last was asked for.
+    private var confirmed = Instant.zero
     private var isFinishing = false
     private var world: World { process.world }
 
@@ -172,9 +176,10 @@ final class GroupMemberActor: GroupMember {
         round += 1
         state = .joining
         led = nil
+        unknown = []
         groups.claims.giveUpAll(of: claim)
         reader.giveUpAll()
-        let current = round, least = groups.generations.newest(of: plan.id)
+        let current = round, least = groups.generations.newest(of: scope)
         let timeout = TimeSpan.milliseconds(plan.rebalanceTimeout + 2_000)
         process.askCoordinator(joinRequest, timeout: timeout) { [weak self] response in
             guard let self, round == current else { return }
@@ -209,7 +214,7 @@ final class GroupMemberActor: GroupMember {
             protocolName = response.protocolName
             let leads = response.leader == memberID
             groups.generations.joined(
-                plan.id, generation, member: instanceID ?? memberID, leads: leads, least: least)
+                scope, generation, member: instanceID ?? memberID, leads: leads, least: least)
             guard leads else { return sync([]) }
             let current = round
             process.refreshView { [weak self] in
@@ -232,7 +237,8 @@ final class GroupMemberActor: GroupMember {
         sync(assignment.map { memberID, lanes in
             SyncGroupRequest.Assignment {
                 $0.memberID = memberID
-                $0.assignment = ClassicAssignment.encode(lanes)
+                $0.assignment = plan.kind == .mixed
+                    ? ClassicAssignment.encode(lanes, process.view.topics) : ClassicAssignment.encode(lanes)
             }
         })
     }
@@ -258,6 +264,8 @@ final class GroupMemberActor: GroupMember {
     }
 
     private func synced(_ assignment: ByteBuffer, _ sent: Instant) {
+        confirmed = sent
+        guard plan.kind != .mixed else { return syncedByName(assignment) }
         guard let lanes = ClassicAssignment.decode(assignment) else {
             return world.fail("group \(plan.id): \(name) gets an assignment that nobody made")
         }
@@ -268,7 +276,36 @@ final class GroupMemberActor: GroupMember {
         reader.take(Set(lanes))
     }
 
+    private func syncedByName(_ assignment: ByteBuffer) {
+        guard let named = ClassicAssignment.decodeNames(assignment) else {
+            return world.fail("group \(plan.id): \(name) gets an assignment that nobody made")
+        }
+        unknown = named
+        state = .member
+        world.tell("\(name): generation \(generation) with \(named.count) lanes\(led == nil ? "" : ", leads")")
+        takeKnown()
+    }
+
+    /// Takes those of the lanes assigned by name that it knows by now.
+    private func takeKnown() {
+        let topics = process.view.topics
+        var lanes: Set<Lane> = [], unknown: [(name: String, partition: Int32)] = []
+        for named in self.unknown {
+            if let topic = topics.first(where: { $0.name == named.name && $0.partitionCount > named.partition }) {
+                lanes.insert(Lane(topic: topic.id, partition: named.partition))
+            } else {
+                unknown.append(named)
+            }
+        }
+        self.unknown = unknown
+        groups.claims.take(lanes, for: claim, until: confirmed + claimSpan)
+        reader.take(lanes)
+    }
+
     // MARK: Membership
+
+    /// Whose generations only grow: in a group of the new protocol each member has its own.
+    private var scope: String { plan.kind == .mixed ? "\(plan.id) \(memberID)" : plan.id }
 
     /// How long what the coordinator has confirmed holds, measured by a clock that may be a little fast.
     private var claimSpan: TimeSpan { .milliseconds(min(plan.sessionTimeout, plan.rebalanceTimeout) - 20) }
@@ -293,8 +330,18 @@ final class GroupMemberActor: GroupMember {
         process.askCoordinator(request, timeout: .milliseconds(1_500)) { [weak self] response in
             guard let self, let response, round == current, state == .member else { return }
             guard response.errorCode == .none else { return refused(response.errorCode) }
+            confirmed = sent
             groups.claims.renew(claim, until: sent + claimSpan)
+            lookForUnknown()
             lookForChanges()
+        }
+    }
+
+    private func lookForUnknown() {
+        guard !unknown.isEmpty else { return }
+        let current = round
+        process.refreshView { [weak self] in
+            if let self, round == current, state == .member { takeKnown() }
         }
     }
 

@@ -2,6 +2,13 @@ import Basics
 
 /// What the members of one group have in common.
 struct GroupPlan {
+    /// What its members speak.
+    enum Kind: String {
+        case classic, consumer
+        /// Some the one and some the other protocol, so that the group is converted to and fro.
+        case mixed
+    }
+
     let id: String
     /// The topics that members subscribe to; some may not be there.
     let topicNames: [String]
@@ -9,6 +16,7 @@ struct GroupPlan {
     var pattern: String?
     /// Whether offsets are committed and fetched by the topics' names, as older clients do, and not by their ids.
     let namesTopics: Bool
+    let kind: Kind
     /// Shortest and longest time between two things that happen to a member.
     var fateMin = TimeSpan.seconds(1)
     var fateMax = TimeSpan.seconds(6)

@@ -15,11 +15,16 @@ final class GroupWorkload {
         self.history = groups
         var random = world.random.fork("groups")
         var members: [any GroupMember] = []
-        for number in 0..<options.classicGroups + options.consumerGroups {
-            let isClassic = number < options.classicGroups
-            let plan = Self.plan(isClassic ? "classic-\(number)" : "consumer-\(number)", isClassic, &random)
+        let kinds = Array(repeating: GroupPlan.Kind.classic, count: options.classicGroups)
+            + Array(repeating: .consumer, count: options.consumerGroups)
+            + Array(repeating: .mixed, count: options.mixedGroups)
+        for (number, kind) in kinds.enumerated() {
+            let plan = Self.plan("\(kind)-\(number)", kind, &random)
+            // Members of either protocol must mean the same by a name.
+            if kind == .mixed { plan.topicNames.forEach { _ = history.pin($0) } }
             for position in 0..<1 + Int(random.next() % UInt64(max(1, options.groupMembersMax))) {
                 let name = "\(plan.id)-member-\(position)", isStatic = random.next() % 4 == 0
+                let isClassic = kind == .classic || kind == .mixed && random.next() % 2 == 0
                 members.append(
                     isClassic
                         ? GroupMemberActor(name, plan, isStatic: isStatic, in: world, history, groups)
@@ -29,14 +34,14 @@ final class GroupWorkload {
         self.members = members
     }
 
-    private static func plan(_ id: String, _ isClassic: Bool, _ random: inout RandomSource) -> GroupPlan {
+    private static func plan(_ id: String, _ kind: GroupPlan.Kind, _ random: inout RandomSource) -> GroupPlan {
         let count = 1 + Int(random.next() % 4), pattern = "topic-[1-\(count)]"
         var plan = GroupPlan(
             id: id, topicNames: (1...count).map { "topic-\($0)" }, pattern: nil,
-            namesTopics: random.next() % 3 == 0)
-        if !isClassic, random.next() % 3 == 0 { plan.pattern = pattern }
+            namesTopics: random.next() % 3 == 0, kind: kind)
+        if kind != .classic, random.next() % 3 == 0 { plan.pattern = pattern }
         if random.next() % 3 == 0 { plan.fateMax = .seconds(20) }
-        if isClassic, random.next() % 2 == 0 {
+        if kind == .classic, random.next() % 2 == 0 {
             plan.sessionTimeout = GroupPlan.sessionTimeoutMax
             plan.rebalanceTimeout = 1_500
         }
@@ -68,7 +73,7 @@ final class GroupWorkload {
             guard standings.count == members.count else {
                 return "group \(plan.id): \(standings.count) of \(members.count) members are in"
             }
-            if plan.id.hasPrefix("classic"), Set(standings.map(\.epoch)).count > 1 {
+            if plan.kind == .classic, Set(standings.map(\.epoch)).count > 1 {
                 return "group \(plan.id): members of different generations"
             }
             let subscribed = Set(members.flatMap(\.subscription))
