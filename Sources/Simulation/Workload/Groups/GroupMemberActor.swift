@@ -35,6 +35,8 @@ final class GroupMemberActor: GroupMember {
     private var protocolName: String?
     private var claim: PartitionClaims.Claim
     private(set) var subscription: [String]
+    /// What the group was told of it last.
+    private var toldSubscription: [String] = []
     /// Counts its attempts to join: what was asked for an earlier one is of no interest any more.
     private var round = 0
     /// Of the generation that it leads, if it does.
@@ -181,6 +183,7 @@ final class GroupMemberActor: GroupMember {
         reader.giveUpAll()
         let current = round, least = groups.generations.newest(of: scope)
         let timeout = TimeSpan.milliseconds(plan.rebalanceTimeout + 2_000)
+        toldSubscription = subscription
         process.askCoordinator(joinRequest, timeout: timeout) { [weak self] response in
             guard let self, round == current else { return }
             guard let response else { return joinLater() }
@@ -332,6 +335,8 @@ final class GroupMemberActor: GroupMember {
             guard response.errorCode == .none else { return refused(response.errorCode) }
             confirmed = sent
             groups.claims.renew(claim, until: sent + claimSpan)
+            // It may have changed while the member was joining.
+            if subscription != toldSubscription { return rejoin() }
             lookForUnknown()
             lookForChanges()
         }
