@@ -11,6 +11,8 @@ final class CrashLife {
     private var promises = LogPromises() {
         didSet { history.append((disk.callCount, promises)) }
     }
+    /// What went wrong first while it lived.
+    private(set) var problem: String?
     /// What was promised, with the calls that the disk had seen by then.
     private var history: [(calls: Int, promises: LogPromises)] = []
 
@@ -72,8 +74,20 @@ final class CrashLife {
         // The oldest block stays: below it may be nothing that begins a log.
         let lowest = Int(driver.log.firstIndex.rawValue) + BlockShape.entriesMax
         let from = max(lowest, Int(driver.log.lastIndex.rawValue) + 1 - entries)
+        read(driver, from: LogIndex(UInt64(from) - UInt64(draw(2))))
         driver.log.truncate(from: LogIndex(UInt64(from)))
         promises.cut(to: driver.log.lastIndex)
+    }
+
+    /// Begins to read from the disk: the answer comes when the log may have been cut and has gone on.
+    private func read(_ driver: LogDriver, from index: LogIndex) {
+        driver.log.evict(below: driver.log.lastIndex.next)
+        driver.log.read(from: index, maxBytes: 64.kibibytes) { [unowned self] result in
+            guard case .success(let blocks) = result, let lost = blocks.first(where: { !promises.stands($0) }) else {
+                return
+            }
+            problem = problem ?? "a read from \(index) gives \(lost.base)...\(lost.last), which was cut off"
+        }
     }
 
     private func save(_ hardState: HardStateRecord, _ driver: LogDriver) {

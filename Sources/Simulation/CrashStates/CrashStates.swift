@@ -38,6 +38,7 @@ public struct CrashStates {
         } catch {
             return problem = "the life of log \(seed) fails: \(error)"
         }
+        if let flaw = life.problem { return problem = "life \(seed): \(flaw)" }
         var number = 0
         for (call, moment) in life.moments.enumerated() {
             if problem == nil, call % step == 0, let flaw = judgeRot(on: moment.disk.copy(), moment.promises) {

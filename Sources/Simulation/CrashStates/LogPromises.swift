@@ -23,6 +23,9 @@ struct LogPromises {
     /// Of the newest version.
     var token: UInt64 { UInt64(versions.count - 1) }
 
+    /// Whether the newest version has the block.
+    func stands(_ block: Block) -> Bool { versions[versions.count - 1].blocks.contains(block) }
+
     mutating func append(_ block: Block) { versions[versions.count - 1].blocks.append(block) }
 
     /// The log ends at `last` now.

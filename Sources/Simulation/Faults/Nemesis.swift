@@ -225,6 +225,12 @@ final class Nemesis {
         let paths = (peers + clients).flatMap { other in [(alone, other), (other, alone)] }
         let duration = TimeSpan.milliseconds(700) + span(.milliseconds(1_300))
         cut(paths, for: duration)
+        if number(2) == 0 {
+            // The next leader may be the last but one, which may still have in memory what it was cut off from.
+            world.scheduler.after(duration + .seconds(1)) { [weak self] in
+                if let self, !isStopped { isolateLeader() }
+            }
+        }
         guard number(2) == 0, mayHoldUpAnother else { return }
         let stall = duration + span(.seconds(2))
         world.scheduler.after(span(.milliseconds(200)), for: leader.life) { leader.stallDisk(for: stall) }

@@ -23,14 +23,14 @@ public final class SimulatedExecutor: StorageExecutor, @unchecked Sendable {
     public func submit(_ job: @escaping @Sendable () -> Void) {
         let start = max(busyUntil, scheduler.now)
         let span = latency()
-        let end = start + span
+        let end = max(start + span, stalledUntil)
         busyUntil = end
         scheduler.at(start + span / 2, for: life) { [self] in life.delayNews(until: max(end, stalledUntil), of: job) }
     }
 
-    /// Nothing more is done before `time`, and what is being done is heard of no sooner: a disk that stalls.
+    /// What is being done, or asked for next, is heard of no sooner than `time`, and nothing else is done before: a disk
+    /// that stalls.
     public func stall(until time: Instant) {
-        busyUntil = max(busyUntil, time)
         stalledUntil = max(stalledUntil, time)
     }
 }
