@@ -120,6 +120,22 @@ import Testing
         #expect(result == [replacement])
     }
 
+    @Test func aReadOvertakenByACutFindsWhatIsNotOnDiskYet() throws {
+        let (fixture, blocks) = try coldLog()
+        let last = try #require(blocks.last)
+        var result: Result<[Block], StorageError>?
+        fixture.log.read(from: last.base, maxBytes: 1) { result = $0 }
+        fixture.reader.runAll()
+        fixture.log.truncate(from: last.base)
+        let replacement = fixture.append(count: 1, payloadBytes: 600, term: 2)
+        while result == nil {
+            fixture.loop.run()
+            fixture.reader.runAll()
+        }
+        #expect(try result?.get() == [replacement])
+        fixture.settle()
+    }
+
     @Test func aReadOvertakenByReclaimFindsNothing() throws {
         let (fixture, _) = try coldLog()
         var error: StorageError?

@@ -27,7 +27,8 @@ extension SegmentLog {
             return completion(.failure(.outOfRange(index: from, first: firstIndex, last: lastIndex)))
         }
         let request = request(at: position, from: from, maxBytes: maxBytes)
-        submit(request, completion) { reader, request throws(StorageError) in
+        let again = { self.read(from: from, maxBytes: maxBytes, decompress: decompress, completion: completion) }
+        submit(request, again, completion) { reader, request throws(StorageError) in
             try reader.read(request, decompress: decompress)
         }
     }
@@ -45,7 +46,8 @@ extension SegmentLog {
             return completion(.failure(.outOfRange(index: from, first: firstIndex, last: lastIndex)))
         }
         let request = request(at: position, from: from, maxBytes: maxBytes)
-        submit(request, completion) { reader, request throws(StorageError) in try reader.readHeads(request) }
+        let again = { self.readHeads(from: from, maxBytes: maxBytes, completion: completion) }
+        submit(request, again, completion) { reader, request throws(StorageError) in try reader.readHeads(request) }
     }
 
     private func request(at position: Int, from: LogIndex, maxBytes: Int) -> SegmentReader.Request {
@@ -57,12 +59,14 @@ extension SegmentLog {
     }
 
     private func submit<Unit: Sendable>(
-        _ request: SegmentReader.Request, _ completion: @escaping (Result<[Unit], StorageError>) -> Void,
+        _ request: SegmentReader.Request, _ again: @escaping () -> Void,
+        _ completion: @escaping (Result<[Unit], StorageError>) -> Void,
         _ job: @escaping @Sendable (SegmentReader, SegmentReader.Request) throws(StorageError) ->
             SegmentReader.Answer<Unit>
     ) {
         let pending = NIOLoopBound(
-            PendingRead(log: self, request: request, truncations: truncations, job: job, completion: completion),
+            PendingRead<Unit>(
+                log: self, request: request, truncations: truncations, again: again, completion: completion),
             eventLoop: eventLoop)
         let loop = eventLoop
         let reader = reader
@@ -87,7 +91,8 @@ extension SegmentLog {
         let log: SegmentLog
         let request: SegmentReader.Request
         let truncations: Int
-        let job: @Sendable (SegmentReader, SegmentReader.Request) throws(StorageError) -> SegmentReader.Answer<Unit>
+        /// What stands there now may be in memory only.
+        let again: () -> Void
         let completion: (Result<[Unit], StorageError>) -> Void
 
         func finish(_ result: Result<SegmentReader.Answer<Unit>, StorageError>) {
@@ -95,7 +100,7 @@ extension SegmentLog {
             // While the job ran its blocks may have been cut off and overwritten, or their file reclaimed and reused:
             // then neither what it read nor its error means anything.
             guard position.map({ log.index.segments[$0].key }) == request.file, log.truncations == truncations else {
-                return readAgain(at: position)
+                return again()
             }
             if case .success(let answer) = result, let table = answer.table, let position,
                 position < log.index.segments.count - 1
@@ -103,15 +108,6 @@ extension SegmentLog {
                 log.index.keep(table, at: position)
             }
             completion(result.map(\.units))
-        }
-
-        private func readAgain(at position: Int?) {
-            guard let position else {
-                return completion(
-                    .failure(.outOfRange(index: request.from, first: log.firstIndex, last: log.lastIndex)))
-            }
-            log.submit(
-                log.request(at: position, from: request.from, maxBytes: request.maxBytes), completion, job)
         }
     }
 }

@@ -83,10 +83,13 @@ final class CrashLife {
     private func read(_ driver: LogDriver, from index: LogIndex) {
         driver.log.evict(below: driver.log.lastIndex.next)
         driver.log.read(from: index, maxBytes: 64.kibibytes) { [unowned self] result in
-            guard case .success(let blocks) = result, let lost = blocks.first(where: { !promises.stands($0) }) else {
-                return
+            switch result {
+            case .success(let blocks):
+                guard let lost = blocks.first(where: { !promises.stands($0) }) else { return }
+                problem = problem ?? "a read from \(index) gives \(lost.base)...\(lost.last), which was cut off"
+            case .failure(.outOfRange): break
+            case .failure(let error): problem = problem ?? "a read from \(index) fails: \(error)"
             }
-            problem = problem ?? "a read from \(index) gives \(lost.base)...\(lost.last), which was cut off"
         }
     }
 

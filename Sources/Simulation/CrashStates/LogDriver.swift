@@ -35,7 +35,7 @@ final class LogDriver {
         let executor = SimulatedExecutor(scheduler, life: life, latency: { .milliseconds(1) })
         log = try SegmentLog.open(
             options: options, fileSystem: disk, eventLoop: SimulatedLoop(scheduler, life: life), writer: executor,
-            reader: executor)
+            reader: SimulatedExecutor(scheduler, life: life, latency: { .microseconds(200) }))
     }
 
     // What is still to happen holds the writer, and the writer this.

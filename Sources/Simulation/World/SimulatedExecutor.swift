@@ -28,8 +28,8 @@ public final class SimulatedExecutor: StorageExecutor, @unchecked Sendable {
         scheduler.at(start + span / 2, for: life) { [self] in life.delayNews(until: max(end, stalledUntil), of: job) }
     }
 
-    /// What is being done, or asked for next, is heard of no sooner than `time`, and nothing else is done before: a disk
-    /// that stalls.
+    /// A disk that stalls: what is being done, or asked for next, is heard of no sooner than `time`, and nothing else
+    /// is done before.
     public func stall(until time: Instant) {
         stalledUntil = max(stalledUntil, time)
     }
