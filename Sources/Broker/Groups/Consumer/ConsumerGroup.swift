@@ -224,6 +224,8 @@ public struct ConsumerGroup: Hashable, Sendable {
         members[absentID] = nil
         targets[memberID] = targets.removeValue(forKey: absentID)
         for partition in member.assigned.keys { owners[partition] = memberID }
+        // A classic member may not have given these up; under the old id nobody ever would.
+        for partition in member.revoking.keys { owners[partition] = memberID }
         // A late heartbeat of its first life must not fit the second.
         if memberID == absentID { epoch = max(epoch, member.previousEpoch + 1) }
         member.id = memberID
