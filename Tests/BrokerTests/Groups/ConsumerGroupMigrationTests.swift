@@ -121,6 +121,18 @@ import Testing
         #expect(group.owners[held] == "a")
     }
 
+    @Test func `a static member that comes back under another id still has what it was asked to give up`() throws {
+        let classic = Self.classic([("a", [0, 1, 2], [0, 1])], instance: "i")
+        var group = try #require(ConsumerGroup(converting: classic, Self.topics))
+        let held = TopicIDPartition(G.id(1), 2)
+        #expect(group.members["a"]?.revoking[held] != nil)
+        let join = Self.join("c", instance: "i", isNew: true)
+        let joined = try #require(try group.apply(.classicJoin(join, Self.topics)).get())
+        #expect(group.owners[held] == "c")
+        _ = group.apply(.classicSync(memberID: "c", epoch: joined.memberEpoch))
+        #expect(group.assigned("c") == G.partitions(1, 0..<4) && group.state == .stable)
+    }
+
     @Test func `a group that rebalances, or speaks another language, is not converted`() {
         var preparing = Self.classic([("a", [], [0])])
         _ = preparing.apply(.join(Self.join("c", isNew: true)))
