@@ -96,6 +96,14 @@ import Testing
         #expect(group.owners[moved] == nil && Self.heartbeat(group, loser, second.memberEpoch) == nil)
     }
 
+    @Test func `a member for whom others wait is told to join again when it syncs`() throws {
+        var group = try Self.converted()
+        #expect(group.refusalOfAssignment(to: "a") == nil && group.refusalOfAssignment(to: "b") == nil)
+        _ = try group.send(G.join("n", to: [Self.topic]))
+        let moved = try #require(group.target(of: "n").first), loser = try #require(group.owners[moved])
+        #expect(group.refusalOfAssignment(to: loser) == .rebalanceInProgress)
+    }
+
     @Test func `a JoinGroup that comes late gives up nothing`() throws {
         var group = try Self.converted()
         _ = try group.send(G.join("n", to: [Self.topic]))

@@ -126,9 +126,7 @@ final class ConsumerGroupModel {
             client.epoch = answer.memberEpoch
             if let assignment = answer.assignment { client.assigned = Set(assignment) }
         case .success(nil): preconditionFailure("a heartbeat has an answer")
-        case .failure(let refusal):
-            if refusal.code == .fencedMemberEpoch, client.epoch == 0 { doomed.append(client.id) }
-            client.startOver()
+        case .failure: client.startOver()
         }
     }
 

@@ -42,6 +42,13 @@ extension ConsumerGroup {
         return mustRejoin(known) ? .rebalanceInProgress : nil
     }
 
+    /// Why a member that has synced is not told its assignment: others wait for it already, and it would believe that
+    /// from now on it has a whole session.
+    func refusalOfAssignment(to memberID: String) -> ErrorCode? {
+        guard let member = members[memberID] else { return .unknownMemberID }
+        return mustGiveUp(member) ? .rebalanceInProgress : nil
+    }
+
     func refusal(of join: ClassicJoin) -> ErrorCode? {
         let member = join.member
         let holder = member.instanceID.flatMap { instances[$0] }.flatMap { members[$0] }

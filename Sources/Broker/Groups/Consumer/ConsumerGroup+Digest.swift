@@ -27,6 +27,7 @@ extension ConsumerGroupMember {
         digest.mix(UInt64(assignor?.rawValue ?? 0))
         digest.mix(Int64(epoch))
         digest.mix(Int64(previousEpoch))
+        digest.mix(Int64(wantsSince))
         if let classic {
             digest.mix(Int64(classic.sessionTimeout))
             for supported in classic.protocols {

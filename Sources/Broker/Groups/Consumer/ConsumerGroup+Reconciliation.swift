@@ -8,7 +8,9 @@ extension ConsumerGroup {
     mutating func reconcile(_ memberID: String, owned: [TopicIDPartition]?) {
         guard var member = members[memberID], !isReconciled(member) else { return }
         if !member.revoking.isEmpty {
-            guard let owned, !owned.contains(where: { member.revoking[$0] != nil }) else { return }
+            // One that knows its epoch from a join gave up everything before that.
+            let gaveUp = owned.map { !$0.contains { member.revoking[$0] != nil } } ?? (member.previousEpoch == 0)
+            guard gaveUp else { return }
             release(member.revoking.keys, of: memberID)
             member.revoking = [:]
         }

@@ -14,6 +14,8 @@ extension ConsumerGroup {
         case repeats
         /// The answer to its join was lost, and it has changed its mind; or this is an older join, which was late.
         case joinsOtherwise
+        /// A member that has given up everything, as one that was fenced does; or its first join, which was late.
+        case joinsAgain
     }
 
     func standing(of heartbeat: ConsumerGroupHeartbeat) throws(ConsumerGroupRefusal) -> Standing {
@@ -22,7 +24,8 @@ extension ConsumerGroup {
         if heartbeat.memberEpoch == member.epoch { return .knowsAll }
         let owned = heartbeat.owned ?? []
         guard heartbeat.memberEpoch == member.previousEpoch, !member.isAbsent, wantsTheSame(heartbeat, as: member),
-            owned.allSatisfy({ member.assigned[$0] != nil || member.revoking[$0] != nil })
+            owned.allSatisfy({ member.assigned[$0] != nil || member.revoking[$0] != nil }),
+            member.wantsSince < member.epoch || heartbeat.isFull
         else { throw fenced(member, heartbeat.memberEpoch) }
         return .repeats
     }
@@ -43,11 +46,8 @@ extension ConsumerGroup {
             }
         }
         if let member = members[heartbeat.memberID] {
-            // It has joined, and perhaps does not know. If it does, this is late, or the member has lost its mind:
-            // taking it at its word could give what it still has to another.
-            guard member.previousEpoch == 0, member.classic == nil, member.instanceID == heartbeat.instanceID else {
-                throw fenced(member, 0)
-            }
+            guard member.classic == nil, member.instanceID == heartbeat.instanceID else { throw fenced(member, 0) }
+            guard member.previousEpoch == 0 else { return .joinsAgain }
             return wantsTheSame(heartbeat, as: member) ? .repeats : .joinsOtherwise
         }
         guard members.count < heartbeat.sizeMax else {

@@ -15,7 +15,8 @@ import KafkaWire
 ///    partition outside of its assignment: if such a partition is not among the owned, it never will be in this epoch.
 /// 3. A heartbeat with any other epoch acknowledges nothing. One with the epoch before is a repetition whose answer was
 ///    lost, and is answered again unless it wants something else than the member does; all others are fenced. So late
-///    and repeated heartbeats do no harm: what a member wants changes under a new epoch, too.
+///    and repeated heartbeats do no harm: what a member wants changes under a new epoch, too, which the member gets
+///    only if it says itself that it wants this. It may have been a late heartbeat that changed it.
 public struct ConsumerGroup: Hashable, Sendable {
     public internal(set) var members: [String: ConsumerGroupMember] = [:]
     /// Static members by their instance.
@@ -117,18 +118,22 @@ public struct ConsumerGroup: Hashable, Sendable {
         let before = members[heartbeat.memberID]
         switch standing {
         case .replaces(let absent): replace(absent, by: heartbeat.memberID)
+        case .joinsAgain: takeAll(from: heartbeat.memberID)
         case .joins, .knowsAll, .repeats, .joinsOtherwise: break
         }
         subscribe(heartbeat)
         switch standing {
         case .joins, .replaces, .knowsAll: reconcile(heartbeat.memberID, owned: heartbeat.owned)
-        case .repeats, .joinsOtherwise: break
+        case .repeats, .joinsOtherwise, .joinsAgain: break
         }
         var member = member(heartbeat.memberID)
-        if let before, !member.wantsTheSame(as: before), member.epoch == before.epoch {
-            raiseEpoch(of: &member)
-            // Should the member be another than the one that joined so, it is fenced, and says itself what it wants.
-            if standing == .joinsOtherwise { member.previousEpoch = 0 }
+        if let before, !member.wantsTheSame(as: before) {
+            if member.epoch == before.epoch {
+                raiseEpoch(of: &member)
+                // Should the member not be the one that joined so, it is fenced, and says itself what it wants.
+                if standing == .joinsOtherwise { member.previousEpoch = 0 }
+            }
+            member.wantsSince = member.epoch
             store(member)
         }
         let isNews = heartbeat.isFull || standing == .repeats || before?.assigned.keys != member.assigned.keys
@@ -230,6 +235,18 @@ public struct ConsumerGroup: Hashable, Sendable {
         if memberID == absentID { epoch = max(epoch, member.previousEpoch + 1) }
         member.id = memberID
         member.epoch = 0
+        member.previousEpoch = 0
+        store(member)
+    }
+
+    /// The member joins although it is in. If it was late in saying so, it still has all that it had: nobody gets any of
+    /// that before the member has shown that it knows this new epoch. It can only do so when it has joined once more,
+    /// since all earlier epochs are fenced.
+    private mutating func takeAll(from memberID: String) {
+        var member = member(memberID)
+        member.revoking.merge(member.assigned) { known, _ in known }
+        member.assigned = [:]
+        raiseEpoch(of: &member)
         member.previousEpoch = 0
         store(member)
     }

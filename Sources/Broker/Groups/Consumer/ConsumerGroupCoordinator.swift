@@ -35,7 +35,7 @@ final class ConsumerGroupCoordinator {
         for groupID in surroundings.groupIDs() { observe(groupID) }
     }
 
-    private func group(_ groupID: String) -> ConsumerGroup? { surroundings.group(groupID)?.consumer }
+    func group(_ groupID: String) -> ConsumerGroup? { surroundings.group(groupID)?.consumer }
 
     /// The members that have not given up what others shall get.
     func holdUp(of groupID: String) -> GroupHoldUp? {

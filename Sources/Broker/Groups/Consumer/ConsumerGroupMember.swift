@@ -25,6 +25,8 @@ public struct ConsumerGroupMember: Hashable, Sendable {
     public internal(set) var epoch: Int32 = 0
     /// The epoch the member may still believe in because the last answer was lost.
     public internal(set) var previousEpoch: Int32 = 0
+    /// The epoch under which it began to want what it wants.
+    var wantsSince: Int32 = 0
     /// The partitions the member may have, each with the epoch in which it was told so.
     public internal(set) var assigned: [TopicIDPartition: Int32] = [:]
     /// The partitions the member must give up and has not: nobody else may have them yet. With the epochs from

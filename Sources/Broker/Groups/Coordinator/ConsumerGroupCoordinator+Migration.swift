@@ -72,11 +72,18 @@ extension ConsumerGroupCoordinator {
             return completion(.failure(GroupRefusal(code: .illegalGeneration)))
         }
         touch(known.id, of: groupID)
-        guard known.classic?.hasSynced != true else { return completion(.success(group.classicAssignment(of: known))) }
         // The assignment of this generation. Another one has another epoch, so the member asks for that anew.
         let assignment = group.classicAssignment(of: known)
+        let answer = { [weak self] in
+            let refusal = self?.group(groupID)?.refusalOfAssignment(to: known.id)
+            completion(refusal.map { .failure(GroupRefusal(code: $0)) } ?? .success(assignment))
+        }
+        guard known.classic?.hasSynced != true else { return answer() }
         submit(.classicSync(memberID: known.id, epoch: generation), groupID) { result in
-            completion(result.map { _ in assignment }.mapError { GroupRefusal(code: $0.code) })
+            switch result {
+            case .success: answer()
+            case .failure(let refusal): completion(.failure(GroupRefusal(code: refusal.code)))
+            }
         }
     }
 

@@ -37,7 +37,8 @@ final class GroupReader {
     let groups: GroupHistory
     private var random: RandomSource
     private(set) var holdings: [Lane: Holding] = [:]
-    private var isCommitting = false
+    /// In which epoch it commits, while it does.
+    private var committing: Int32?
     private var nextOffsetFetch = Instant.zero
     /// Nil while the member is none.
     var identity: () -> Identity? = { nil }
@@ -84,7 +85,7 @@ final class GroupReader {
 
     /// Begins with the process and ends with it.
     func start() {
-        isCommitting = false
+        committing = nil
         holdings = [:]
         again(after: .milliseconds(20))
         commitLater()
@@ -112,7 +113,8 @@ final class GroupReader {
     }
 
     private func fetchOffsets(of lanes: [Lane]) {
-        guard let identity = identity() else { return again(after: .milliseconds(100)) }
+        // What it commits itself would come behind the answer. In another epoch it must be refused.
+        guard let identity = identity(), committing != identity.epoch else { return again(after: .milliseconds(100)) }
         let view = process.view
         let lanes = plan.namesTopics ? lanes.filter { view.name(of: $0) != nil } : lanes
         guard !lanes.isEmpty else {
@@ -288,8 +290,8 @@ final class GroupReader {
             let isNew = holding.position.map { $0 > holding.committed && $0 > 0 } ?? false
             return isNew && (!plan.namesTopics || view.name(of: holding.lane) != nil)
         }.sorted { $0.lane < $1.lane }
-        guard !isCommitting, !dirty.isEmpty, let identity = identity() else { return completion() }
-        isCommitting = true
+        guard committing == nil, !dirty.isEmpty, let identity = identity() else { return completion() }
+        committing = identity.epoch
         // Now and then the application is slow to send what it has made up its mind to commit: by then another member
         // may have the lane, and it must be refused.
         let delay = random.next() % 16 == 0 ? TimeSpan.milliseconds(Int64(random.next() % 3_000)) : .zero
@@ -310,7 +312,7 @@ final class GroupReader {
         let request = GroupCommit.request(commits, plan, identity)
         process.askCoordinator(request, version: plan.namesTopics ? 9 : nil) { [weak self] response in
             guard let self else { return }
-            isCommitting = false
+            committing = nil
             let refusal = settle(commits, response, identity, newest)
             if let refusal, refusal.asksForCoordinator {
                 process.forgetCoordinator()
