@@ -161,6 +161,7 @@ public final class Broker {
         shard.storeSealedOffsets { [logger] error in
             logger.error("an offset table cannot be written; it stays in memory", metadata: ["error": "\(error)"])
         }
+        if shard.isServing, shard.servingSince == nil { shard.servingSince = loop.now }
         followGroups(of: shard)
         releaseCatchUpWaiters()
         releaseUncongested()
@@ -178,7 +179,10 @@ public final class Broker {
             "shard": "\(shard.id)", "role": "\(status.role.rawValue)", "term": "\(status.term)",
             "leader": "\(status.leader.map { "\($0)" } ?? "unknown")",
         ])
-        if status.role != .leader { endGroupOffice(shard) }
+        if status.role != .leader {
+            shard.servingSince = nil
+            endGroupOffice(shard)
+        }
         // Whoever waits for data here must look for the new leader.
         for task in shard.waitingFetches.all { task.wake() }
     }

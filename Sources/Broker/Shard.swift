@@ -19,6 +19,8 @@ final class Shard {
     private var blockLoads = BlockLoads()
     /// While this broker leads the shard and serves it.
     var groupCoordinator: GroupCoordinator?
+    /// Since when this broker leads the shard and serves it; nil while it does not.
+    var servingSince: NIODeadline?
     /// Deleted topics whose partitions are being dropped.
     private var forgetting: Set<TopicNumber> = []
 

@@ -133,11 +133,18 @@ extension Broker {
                 baseSequence: batch.header.baseSequence, proposedAt: checked.now))
         pending.unanswered += 1
         let appendTime = topic.config.usesLogAppendTime ? checked.now : -1
+        let producerID = batch.header.producerID
         shard.node.propose(
             head: command.encoded(), payload: batch.bytes, isCompressed: batch.header.attributes.codec != Codec.none
         ) { [weak self] result in
             pending.unanswered -= 1
-            self?.committed(result, shard, slot, pending, appendTime: appendTime)
+            if case .success(let applied) = result, case .refused(.outOfOrderSequenceNumber) = applied.response,
+                self?.mayFill(gapOf: producerID, in: key, shard) == true
+            {
+                self?.refuseForNow(slot, of: pending)
+            } else {
+                self?.committed(result, shard, slot, pending, appendTime: appendTime)
+            }
             pending.answerIfComplete()
         }
     }
@@ -166,6 +173,25 @@ extension Broker {
         case .failure(let error):
             finish(slot, of: pending, .failure(ProduceRefusal(code: .kafkaStorageError, message: "\(error)")))
         }
+    }
+
+    /// Longer than clients wait for an answer before they send again, shorter than they keep trying.
+    private static var gapPatience: Milliseconds { 90_000 }
+
+    /// Whether the batches that are missing before a refused one may yet come: they went to the leader before this one,
+    /// which does not answer, or were turned away by this one when it could not serve.
+    private func mayFill(gapOf producerID: Int64, in key: PartitionKey, _ shard: Shard) -> Bool {
+        if let since = shard.servingSince, loop.now - since < .milliseconds(Self.gapPatience) { return true }
+        guard let known = shard.state(of: key)?.producers[producerID] else { return false }
+        return wallClock() - known.lastSeen < Self.gapPatience
+    }
+
+    /// Makes the client send again, in order. To OUT_OF_ORDER_SEQUENCE_NUMBER some answer by numbering anew all that
+    /// they have not heard of, and what was stored of that would be stored again.
+    private func refuseForNow(_ slot: ProduceSlot, of pending: PendingProduce) {
+        guard !pending.isAnswered else { return }
+        let message = "batches before this one are missing; send them first"
+        finish(slot, of: pending, .failure(ProduceRefusal(code: .notLeaderOrFollower, message: message)))
     }
 
     private struct ProduceOutcome {

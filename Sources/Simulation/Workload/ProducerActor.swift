@@ -5,6 +5,10 @@ import NIOCore
 /// A producer in the manner of Kafka's: idempotent with five batches under way for each partition, or plain, which
 /// sends everything once. An idempotent one now and then ends, as an application does, and begins with a new id.
 ///
+/// Every other one takes a gap in the sequence for a reason to number all anew, as librdkafka does: under a new id it
+/// sends what is undecided once more, and what was stored under the former is there twice. So no gap must be reported
+/// that a repetition would fill.
+///
 /// Owner: the `Workload`. At most `batchesMax` batches wait for each lane.
 final class ProducerActor {
     enum Kind: Hashable, Sendable {
@@ -15,13 +19,23 @@ final class ProducerActor {
 
     final class Batch {
         let values: [Value]
-        let bytes: ByteBuffer
+        private var builder: RecordBatchBuilder
+        private(set) var bytes = ByteBuffer()
         /// Whether nothing older of its lane was undecided when it was sent last.
         var wasFirst = false
 
-        init(_ values: [Value], _ bytes: ByteBuffer) {
+        init(_ values: [Value], _ builder: RecordBatchBuilder) throws {
             self.values = values
-            self.bytes = bytes
+            self.builder = builder
+            bytes = try builder.build().bytes
+        }
+
+        /// Makes it the batch of an idempotent producer.
+        func number(_ producerID: Int64, _ sequence: Int32) throws {
+            builder.producerID = producerID
+            builder.producerEpoch = 0
+            builder.baseSequence = sequence
+            bytes = try builder.build().bytes
         }
     }
 
@@ -53,6 +67,9 @@ final class ProducerActor {
     /// Who the records are from: each life of the application keeps an order of its own.
     private var life: Int
     private var producerID: Int64 = -1
+    /// Whether it wants a new id when it hears of a gap; and whether it has, and waits for all that is under way.
+    private let renumbers: Bool
+    private var isDraining = false
     private var queues: [Lane: Queue] = [:]
     private var isFinishing = false
     private var world: World { client.world }
@@ -66,6 +83,7 @@ final class ProducerActor {
         life = number
         random = client.world.random.fork("producer \(number)")
         ends = client.world.random.fork("producer ends \(number)")
+        renumbers = number % 2 == 0
         view = ClusterView(client, random: client.world.random.fork("producer view \(number)"))
     }
 
@@ -91,6 +109,7 @@ final class ProducerActor {
             guard let self, life == self.life else { return }
             if case .success(let response) = result, response.errorCode == .none {
                 producerID = response.producerID
+                if isDraining { numberAnew() }
             } else {
                 world.scheduler.after(.milliseconds(200)) { [weak self] in
                     if let self, life == self.life { acquireID() }
@@ -106,7 +125,33 @@ final class ProducerActor {
         queues = [:]
         life += Self.livesApart
         producerID = -1
+        isDraining = false
         acquireID()
+    }
+
+    /// Everything has its answer, or none to come: from now on it goes by another id.
+    private func renewIDIfDrained() {
+        guard isDraining, producerID >= 0, queues.values.allSatisfy({ $0.underWay == 0 }) else { return }
+        producerID = -1
+        acquireID()
+    }
+
+    private func numberAnew() {
+        isDraining = false
+        for (lane, queue) in queues.sorted(by: { $0.key < $1.key }) {
+            queue.nextSequence = 0
+            for batch in queue.batches { number(batch, queue) }
+            recover(lane, queue)
+        }
+    }
+
+    private func number(_ batch: Batch, _ queue: Queue) {
+        do {
+            try batch.number(producerID, queue.nextSequence)
+            queue.nextSequence += Int32(batch.values.count)
+        } catch {
+            world.fail("a batch cannot be built: \(error)")
+        }
     }
 
     private func next() {
@@ -136,11 +181,6 @@ final class ProducerActor {
     private func makeBatch(for lane: Lane, _ queue: Queue) -> Batch? {
         let codecs: [Codec] = [.none, .none, .none, .zstd, .lz4]
         var builder = RecordBatchBuilder(codec: codecs[Int(random.next() % 5)])
-        if kind == .idempotent {
-            builder.producerID = producerID
-            builder.producerEpoch = 0
-            builder.baseSequence = queue.nextSequence
-        }
         var values: [Value] = []
         for _ in 0...Int(random.next() % 4) {
             let timestamp = world.wallClock - Milliseconds(random.next() % 50)
@@ -150,9 +190,10 @@ final class ProducerActor {
             values.append(value)
             builder.append(key: nil, value: value.bytes(padding: options.padding(&random)), timestamp: timestamp)
         }
-        queue.nextSequence += Int32(values.count)
         do {
-            return Batch(values, try builder.build().bytes)
+            let batch = try Batch(values, builder)
+            if kind == .idempotent { number(batch, queue) }
+            return batch
         } catch {
             world.fail("a batch cannot be built: \(error)")
             return nil
@@ -162,7 +203,7 @@ final class ProducerActor {
     // MARK: Sending
 
     private func pump(_ lane: Lane, _ queue: Queue) {
-        guard !queue.isRecovering else { return }
+        guard !queue.isRecovering, !isDraining else { return }
         while queue.sent < queue.batches.count {
             guard let leader = view.leader(of: lane) else {
                 if queue.underWay == 0 { recover(lane, queue) } else { queue.isRecovering = true }
@@ -206,6 +247,7 @@ final class ProducerActor {
             case .success(let response): answered(batch, lane, queue, response.topics.first?.partitions.first)
             case .failure: failed(batch, lane, queue)
             }
+            renewIDIfDrained()
         }
     }
 
@@ -222,6 +264,9 @@ final class ProducerActor {
             settled(batch, lane, queue)
         case .outOfOrderSequenceNumber where batch.wasFirst && !history.isDeleted(lane):
             world.failPromise("\(lane): \(batch.values[0]) refused as out of order, though nothing older is undecided")
+            failed(batch, lane, queue)
+        case .outOfOrderSequenceNumber where renumbers && !queue.isAbandoned && kind == .idempotent:
+            isDraining = true
             failed(batch, lane, queue)
         case .outOfOrderSequenceNumber, .notLeaderOrFollower, .requestTimedOut, .unknownTopicID,
             .unknownTopicOrPartition, .fencedLeaderEpoch, .unknownLeaderEpoch, .leaderNotAvailable, .kafkaStorageError:

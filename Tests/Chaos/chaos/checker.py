@@ -21,7 +21,7 @@ Every check is linear in the size of the history, since offsets tell the order o
 import collections
 from typing import NamedTuple
 
-from chaos.history import ACKNOWLEDGED, ASSIGNED, FAILED, READ, UNKNOWN_PRODUCER, value_of
+from chaos.history import ACKNOWLEDGED, ASSIGNED, FAILED, READ, UNKNOWN_OFFSET, UNKNOWN_PRODUCER, value_of
 
 KINDS = (
     "lost-write", "duplicate", "inconsistent-offsets", "aborted-read", "phantom", "nonmonotonic-send",
@@ -53,7 +53,7 @@ class _Observations:
         self.places_of = collections.defaultdict(set)
         self.reads = {}
         for send in history.sends:
-            if send.outcome == ACKNOWLEDGED:
+            if send.outcome == ACKNOWLEDGED and send.offset != UNKNOWN_OFFSET:
                 self._add(send.partition, send.offset, send.value)
         for name, events in history.consumers.items():
             for event in events:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 INVOKED, ACKNOWLEDGED, FAILED, READ, ASSIGNED = range(1, 6)
 UNKNOWN_PRODUCER = 255
+UNKNOWN_OFFSET = -1
 
 _FORMAT = struct.Struct("<BBHIqq")
 
@@ -42,7 +43,7 @@ class Send(NamedTuple):
     partition: int
     invoked: int
     outcome: int | None = None
-    offset: int = -1
+    offset: int = UNKNOWN_OFFSET
     completed: int = 0
 
 

@@ -5,7 +5,7 @@ import time
 
 import confluent_kafka
 
-from chaos.history import ACKNOWLEDGED, FAILED, INVOKED, UNKNOWN_PRODUCER, EventWriter, Value
+from chaos.history import ACKNOWLEDGED, FAILED, INVOKED, UNKNOWN_OFFSET, UNKNOWN_PRODUCER, EventWriter, Value
 
 VALUE_BYTES = 120
 # What a client under a service level has: it hears in half a second that a broker is silent. librdkafka's own minute
@@ -83,7 +83,10 @@ class ProducerProcess:
     def _delivered(self, value, partition, error, message):
         now = time.monotonic_ns()
         if error is None:
-            self._events.add(ACKNOWLEDGED, *self._place(value, partition), message.offset(), now)
+            # librdkafka takes the success of a batch for that of the batch before, which it was to send again: it
+            # knows no offset then. An exception here would end the process.
+            offset = UNKNOWN_OFFSET if message.offset() is None else message.offset()
+            self._events.add(ACKNOWLEDGED, *self._place(value, partition), offset, now)
             self._acknowledged[partition] += 1
         elif error.code() in _REFUSED:
             self._events.add(FAILED, *self._place(value, partition), -1, now)

@@ -3,7 +3,7 @@
 import pytest
 
 from chaos.checker import KINDS, check
-from chaos.history import ACKNOWLEDGED, ASSIGNED, FAILED, READ, Event, History, Send, Value
+from chaos.history import ACKNOWLEDGED, ASSIGNED, FAILED, READ, UNKNOWN_OFFSET, Event, History, Send, Value
 
 SECOND = 1_000_000_000
 
@@ -71,6 +71,14 @@ def test_a_new_assignment_may_go_back(story):
 
 def test_an_acknowledged_record_that_is_gone_is_a_lost_write(story):
     story.sends[Value(1, 50)] = Send(Value(1, 50), 0, 20 * SECOND, ACKNOWLEDGED, 12, 21 * SECOND)
+    assert story.kinds() == {"lost-write"}
+
+
+def test_a_record_may_be_acknowledged_at_an_offset_that_the_client_does_not_know(story):
+    for value in story.sends:
+        story.sends[value] = story.sends[value]._replace(offset=UNKNOWN_OFFSET)
+    assert story.kinds() == set()
+    story.sends[Value(1, 50)] = Send(Value(1, 50), 0, 20 * SECOND, ACKNOWLEDGED, UNKNOWN_OFFSET, 21 * SECOND)
     assert story.kinds() == {"lost-write"}
 
 

@@ -239,7 +239,7 @@ public struct ConsumerGroup: Hashable, Sendable {
         store(member)
     }
 
-    /// The member joins although it is in. If it was late in saying so, it still has all that it had: nobody gets any of
+    /// The member joins although it is in. If this was late, the member still has all that it had: nobody gets any of
     /// that before the member has shown that it knows this new epoch. It can only do so when it has joined once more,
     /// since all earlier epochs are fenced.
     private mutating func takeAll(from memberID: String) {
