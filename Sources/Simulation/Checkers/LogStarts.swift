@@ -10,14 +10,18 @@ final class LogStarts {
 
     private unowned let world: World
     private var asked: [Lane: Int64] = [:]
-    private var acknowledged: [Lane: Int64] = [:]
+    /// With the newest term of any leader at that moment.
+    private var acknowledged: [Lane: [(term: Int32, start: Int64)]] = [:]
     /// Deletions of all there is whose answer did not come: they may have gone as far as the lane did.
     private var unbounded: [Lane: Int] = [:]
 
     init(in world: World) { self.world = world }
 
-    /// No record below it may be given out to whoever asks from now on.
-    func least(_ lane: Lane) -> Int64 { acknowledged[lane] ?? 0 }
+    /// No record below it may be given out to whoever asks from now on. A leader of an earlier term may not know of the
+    /// deletion, nor that it was deposed, as one that was stopped meanwhile.
+    func least(_ lane: Lane, epoch: Int32 = .max) -> Int64 {
+        acknowledged[lane]?.filter { $0.term <= epoch }.map(\.start).max() ?? 0
+    }
 
     /// No record from it on may be missing.
     func most(_ lane: Lane) -> Int64 { unbounded[lane, default: 0] > 0 ? .max : asked[lane] ?? 0 }
@@ -38,7 +42,7 @@ final class LogStarts {
         // An earlier request, whose answer did not come, may have deleted more than this one.
         if offset == Self.everything { asked[lane] = max(start, asked[lane] ?? 0) }
         if start > most(lane) { world.failPromise("\(lane): begins at \(start), deleted was up to \(most(lane))") }
-        acknowledged[lane] = max(start, acknowledged[lane] ?? 0)
+        acknowledged[lane, default: []].append((world.newestTerm, start))
     }
 
     /// The deletion was refused, and not carried out.

@@ -49,7 +49,7 @@ final class ConsumerActor {
         switch random.next() % 3 {
         case 0: offset = 0
         case 1: offset = end == 0 ? 0 : Int64(random.next() % UInt64(end))
-        default: return seek(lane, knownEnd: end)
+        default: return seek(lane)
         }
         again(after: .milliseconds(1))
     }
@@ -60,9 +60,10 @@ final class ConsumerActor {
 
     // MARK: Offsets
 
-    private func seek(_ lane: Lane, knownEnd: Int64) {
+    private func seek(_ lane: Lane) {
         offset = 0
         guard let leader = view.leader(of: lane), let name = view.name(of: lane) else { return recover() }
+        let knownEnd = history.seenEnd(of: lane, upTo: leader.epoch)
         let timestamp = world.wallClock - Milliseconds(random.next() % 20_000)
         let request = ListOffsetsRequest { request in
             request.replicaID = -1
@@ -126,7 +127,7 @@ final class ConsumerActor {
         }
         history.statistics.calls += 1
         let asked = offset
-        let endAtAsking = history.seenEnd(of: lane, upTo: leader.epoch), leastStart = history.starts.least(lane)
+        let endAtAsking = history.seenEnd(of: lane, upTo: leader.epoch), leastStart = history.starts.least(lane, epoch: leader.epoch)
         client.call(request, to: leader.id, timeout: .seconds(3)) { [weak self] result in
             guard let self else { return }
             guard case .success(let response) = result, let answer = response.topics.first?.partitions.first,

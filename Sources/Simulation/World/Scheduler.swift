@@ -11,6 +11,9 @@ public final class Scheduler: @unchecked Sendable {
         let time: Instant
         let sequence: UInt64
         let life: Life?
+        let kind: EventKind
+        /// Whether it was due in a pause.
+        let isLate: Bool
         let body: () -> Void
 
         static func < (a: Event, b: Event) -> Bool { (a.time, a.sequence) < (b.time, b.sequence) }
@@ -30,13 +33,27 @@ public final class Scheduler: @unchecked Sendable {
     public init() {}
 
     /// Runs `body` after `delay`, unless `life` has ended by then; while it is paused, after the pause.
-    public func after(_ delay: TimeSpan, for life: Life? = nil, _ body: @escaping () -> Void) {
-        at(now + max(delay, .zero), for: life, body)
+    public func after(
+        _ delay: TimeSpan, for life: Life? = nil, as kind: EventKind = .task, _ body: @escaping () -> Void
+    ) {
+        at(now + max(delay, .zero), for: life, as: kind, body)
     }
 
-    public func at(_ time: Instant, for life: Life? = nil, _ body: @escaping () -> Void) {
+    public func at(
+        _ time: Instant, for life: Life? = nil, as kind: EventKind = .task, _ body: @escaping () -> Void
+    ) {
         lastSequence += 1
-        events.insert(Event(time: max(time, now), sequence: lastSequence, life: life, body: body))
+        events.insert(
+            Event(time: max(time, now), sequence: lastSequence, life: life, kind: kind, isLate: false, body: body))
+    }
+
+    /// Puts an event off until the process goes on. It keeps its place among those that are put off with it.
+    private func putOff(_ event: Event, of life: Life) {
+        let time = life.pausedUntil + event.kind.delay(after: life.pausedUntil)
+        events.insert(
+            Event(
+                time: max(time, now), sequence: event.sequence, life: life, kind: event.kind, isLate: true,
+                body: event.body))
     }
 
     /// Runs everything due up to `end`, and stops early when `shouldStop` says so.
@@ -55,9 +72,8 @@ public final class Scheduler: @unchecked Sendable {
     private func run(_ event: Event) {
         if let life = event.life {
             guard life.isAlive else { return }
-            if life.pausedUntil > now {
-                at(life.pausedUntil, for: life, event.body)
-                return
+            if life.pausedUntil > now || (!event.isLate && life.hasBacklog(at: now)) {
+                return putOff(event, of: life)
             }
         }
         steps += 1
@@ -70,6 +86,29 @@ public final class Scheduler: @unchecked Sendable {
     /// Mixes a fact of the world into the trace.
     public func note(_ fact: UInt64) {
         traceHash = (traceHash ^ fact) &* 0x0000_0100_0000_01B3
+    }
+}
+
+/// What an event is to the process that it happens to. It decides what comes first when the process goes on after a
+/// pause: an event loop then finds everything at once, looks at its connections in an order that nobody knows, and at
+/// its timers behind that.
+public enum EventKind: Hashable, Sendable {
+    case task
+    /// Something that arrives over a connection, behind all that arrived there before.
+    case message(connection: UInt64)
+    case timer
+
+    fileprivate static let backlogSpan = TimeSpan(nanoseconds: 1_001)
+
+    fileprivate func delay(after pause: Instant) -> TimeSpan {
+        switch self {
+        case .task: .zero
+        case .message(let connection):
+            TimeSpan(
+                nanoseconds: Int64(
+                    ((connection ^ UInt64(bitPattern: pause.nanoseconds)) &* 0x9E37_79B9_7F4A_7C15) >> 32 % 1_000))
+        case .timer: Self.backlogSpan
+        }
     }
 }
 
@@ -92,4 +131,9 @@ public final class Life {
     }
 
     public func pause(until time: Instant) { pausedUntil = max(pausedUntil, time) }
+
+    /// Whether what came in the last pause is worked off now.
+    fileprivate func hasBacklog(at now: Instant) -> Bool {
+        pausedUntil > .zero && now < pausedUntil + EventKind.backlogSpan
+    }
 }

@@ -57,7 +57,7 @@ public final class SimulatedLoop: EventLoop, @unchecked Sendable {
         let promise = makePromise(of: T.self)
         let cancellation = Cancellation()
         let number = remember(promise)
-        scheduler.after(TimeSpan(nanoseconds: delay.nanoseconds), for: life) { [self] in
+        scheduler.after(TimeSpan(nanoseconds: delay.nanoseconds), for: life, as: .timer) { [self] in
             guard !cancellation.isCancelled else { return }
             waiting[number] = nil
             promise.assumeIsolated().completeWith(Result { try task() })

@@ -12,6 +12,13 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         case .client(let number): "client \(number)"
         }
     }
+
+    fileprivate var number: UInt64 {
+        switch self {
+        case .broker(let id): UInt64(id.rawValue)
+        case .client(let number): 1 << 31 | UInt64(number)
+        }
+    }
 }
 
 /// Connections that carry messages in order, late, or not at all.
@@ -40,6 +47,8 @@ public final class SimulatedNetwork {
     private struct Path: Hashable {
         let from: Endpoint
         let to: Endpoint
+
+        var number: UInt64 { from.number << 32 | to.number }
 
         var hasClient: Bool {
             if case .client = from { return true }
@@ -102,7 +111,7 @@ public final class SimulatedNetwork {
             if path.hasClient { reset(path.from, path.to) }
             return
         }
-        scheduler.after(.zero, for: life?(path.to), deliver)
+        scheduler.after(.zero, for: life?(path.to), as: .message(connection: path.number), deliver)
     }
 
     /// How long the next message or notice is under way.

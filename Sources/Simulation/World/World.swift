@@ -2,6 +2,7 @@ import Basics
 import Broker
 import Logging
 import NIOCore
+import RaftCore
 import Raft
 import SegmentLog
 
@@ -107,6 +108,12 @@ public final class World {
     public func broker(_ id: NodeID) -> SimulatedBroker { brokers[Int(id.rawValue) - 1] }
 
     func life(of id: NodeID) -> Life { broker(id).life }
+
+    /// The newest term in which anybody leads anything. A leader of an older one may have been deposed without knowing.
+    var newestTerm: Int32 {
+        let leading = brokers.flatMap(\.reports).filter { $0.status.role == .leader }
+        return Int32(truncatingIfNeeded: leading.map(\.status.term.rawValue).max() ?? 0)
+    }
 
     func drift(of id: NodeID) -> Int64 { drifts[id] ?? 0 }
 

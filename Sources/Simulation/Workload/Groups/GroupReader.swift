@@ -10,6 +10,8 @@ final class GroupReader {
         let lane: Lane
         /// Nil until it is known where the group stands.
         var position: Int64?
+        /// The newest term when it became known or the reader went on: leaders of earlier ones may not have come so far.
+        var term: Int32 = 0
         /// As far as was acknowledged or told.
         var committed: Int64 = -1
         /// The lane's end, as a leader told last.
@@ -168,6 +170,7 @@ final class GroupReader {
         }
         holding.committed = answer.committedOffset
         holding.position = max(answer.committedOffset, 0)
+        holding.term = world.newestTerm
     }
 
     static func byTopic(_ lanes: [Lane]) -> [(topic: TopicID, lanes: [Lane])] {
@@ -194,7 +197,7 @@ final class GroupReader {
         let leader = leaders[Int(random.next() % UInt64(leaders.count))]
         let asked = ready.filter { process.view.leader(of: $0.lane) == leader }.map { holding in
             Asked(
-                holding: holding, position: holding.position ?? 0, least: history.starts.least(holding.lane),
+                holding: holding, position: holding.position ?? 0, term: holding.term, least: history.starts.least(holding.lane, epoch: leader.epoch),
                 end: history.seenEnd(of: holding.lane, upTo: leader.epoch))
         }
         process.fetch(Self.request(asked, leader), from: leader.id) { [weak self] response in
@@ -220,6 +223,7 @@ final class GroupReader {
     private struct Asked {
         let holding: Holding
         let position: Int64
+        let term: Int32
         let least: Int64
         let end: Int64
     }
@@ -253,7 +257,8 @@ final class GroupReader {
         history.saw(end: answer.highWatermark, of: lane, epoch: leader.epoch, noLessThan: asked.end)
         guard answer.errorCode == .none else {
             // Deleted, or another topic's offset where topics go by name.
-            if asked.position > answer.highWatermark, isUnmistakable(lane), !history.isDeleted(lane) {
+            let mustKnow = isUnmistakable(lane) && !history.isDeleted(lane) && leader.epoch >= asked.term
+            if asked.position > answer.highWatermark, mustKnow {
                 world.failPromise(
                     "group \(plan.id), \(lane): committed is \(asked.position) of \(answer.highWatermark)")
             }
@@ -271,6 +276,7 @@ final class GroupReader {
         guard holdings[lane] === holding else { return false }
         if isUnmistakable(lane) { groups.read(plan.id, lane, from: asked.position, to: content.next) }
         holding.position = content.next
+        holding.term = max(holding.term, leader.epoch)
         return !content.values.isEmpty
     }
 
