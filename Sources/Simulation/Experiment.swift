@@ -111,9 +111,10 @@ public final class Experiment {
         verifyGroups()
         auditor.readEverything()
         wait("every partition to be read", named: { auditor.missing }) { auditor.isDone }
-        wait("every broker to have applied all there is") { replicas.hasConverged }
         workload.configurations?.readEverything()
         wait("every broker to tell its configurations") { workload.configurations?.isDone ?? true }
+        // Last of all: a request that was held up somewhere may still arrive.
+        wait("every broker to have applied all there is") { replicas.hasConverged }
         replicas.compareStates()
         replicas.compareLogs()
         wait("the logs to be read") { !replicas.isReading }
