@@ -127,7 +127,8 @@ final class ConsumerActor {
         }
         history.statistics.calls += 1
         let asked = offset
-        let endAtAsking = history.seenEnd(of: lane, upTo: leader.epoch), leastStart = history.starts.least(lane, epoch: leader.epoch)
+        let endAtAsking = history.seenEnd(of: lane, upTo: leader.epoch)
+        let leastStart = history.starts.least(lane, epoch: leader.epoch)
         client.call(request, to: leader.id, timeout: .seconds(3)) { [weak self] result in
             guard let self else { return }
             guard case .success(let response) = result, let answer = response.topics.first?.partitions.first,

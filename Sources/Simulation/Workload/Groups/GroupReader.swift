@@ -10,7 +10,7 @@ final class GroupReader {
         let lane: Lane
         /// Nil until it is known where the group stands.
         var position: Int64?
-        /// The newest term when it became known or the reader went on: leaders of earlier ones may not have come so far.
+        /// The newest term when the position was reached: leaders of earlier ones may not have come so far.
         var term: Int32 = 0
         /// As far as was acknowledged or told.
         var committed: Int64 = -1
@@ -197,7 +197,8 @@ final class GroupReader {
         let leader = leaders[Int(random.next() % UInt64(leaders.count))]
         let asked = ready.filter { process.view.leader(of: $0.lane) == leader }.map { holding in
             Asked(
-                holding: holding, position: holding.position ?? 0, term: holding.term, least: history.starts.least(holding.lane, epoch: leader.epoch),
+                holding: holding, position: holding.position ?? 0, term: holding.term,
+                least: history.starts.least(holding.lane, epoch: leader.epoch),
                 end: history.seenEnd(of: holding.lane, upTo: leader.epoch))
         }
         process.fetch(Self.request(asked, leader), from: leader.id) { [weak self] response in

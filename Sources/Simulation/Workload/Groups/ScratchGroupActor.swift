@@ -122,8 +122,8 @@ final class ScratchGroupActor {
         }
     }
 
-    /// Reads what was just acknowledged to the other one, perhaps by another coordinator, when the one that it knows was
-    /// stopped and does not know that it was deposed. Seldom for no reason: that would be under way just then.
+    /// Reads what was just acknowledged to the other one, perhaps by another coordinator, when the one that it knows
+    /// was stopped and does not know that it was deposed. Seldom for no reason: that would be under way just then.
     private func fetchIfChanged(_ lane: Lane, _ broker: NodeID) {
         let floor = offsets.floors(of: [lane], group: Self.group)[lane] ?? 0
         guard floor > seenFloor || random.next() % 64 == 0 else { return rest() }
