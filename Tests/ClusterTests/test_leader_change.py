@@ -104,7 +104,7 @@ def test_a_repeated_batch_gets_its_first_offset_from_the_new_leader(troubled, to
             repeated = requests.produce(connection, topic, data)
             assert (repeated.error, repeated.base_offset) == (0, sequence)
         gap = batch([b"4"], producer_id=producer_id, epoch=epoch, sequence=4)
-        assert requests.produce(connection, topic, gap).error == requests.OUT_OF_ORDER_SEQUENCE_NUMBER
+        assert requests.produce(connection, topic, gap).error == requests.NOT_LEADER_OR_FOLLOWER
         stale = batch([b"3"], producer_id=producer_id, epoch=epoch - 1, sequence=3)
         assert requests.produce(connection, topic, stale).error != 0
     assert read_all(troubled, topic) == [b"0", b"1", b"2"]

@@ -126,20 +126,19 @@ extension Broker {
         } catch {
             return refuse(error.code, error.message)
         }
-        let command = Command.produce(
-            ProduceCommand(
-                partition: key, recordCount: batch.header.recordCount, maxTimestamp: batch.header.maxTimestamp,
-                producerID: batch.header.producerID, producerEpoch: batch.header.producerEpoch,
-                baseSequence: batch.header.baseSequence, proposedAt: checked.now))
+        let command = ProduceCommand(
+            partition: key, recordCount: batch.header.recordCount, maxTimestamp: batch.header.maxTimestamp,
+            producerID: batch.header.producerID, producerEpoch: batch.header.producerEpoch,
+            baseSequence: batch.header.baseSequence, proposedAt: checked.now)
         pending.unanswered += 1
         let appendTime = topic.config.usesLogAppendTime ? checked.now : -1
-        let producerID = batch.header.producerID
         shard.node.propose(
-            head: command.encoded(), payload: batch.bytes, isCompressed: batch.header.attributes.codec != Codec.none
+            head: Command.produce(command).encoded(), payload: batch.bytes,
+            isCompressed: batch.header.attributes.codec != Codec.none
         ) { [weak self] result in
             pending.unanswered -= 1
             if case .success(let applied) = result, case .refused(.outOfOrderSequenceNumber) = applied.response,
-                self?.mayFill(gapOf: producerID, in: key, shard) == true
+                self?.mayBeFilled(gapBefore: command, shard) == true
             {
                 self?.refuseForNow(slot, of: pending)
             } else {
@@ -180,10 +179,11 @@ extension Broker {
 
     /// Whether the batches that are missing before a refused one may yet come: they went to the leader before this one,
     /// which does not answer, or were turned away by this one when it could not serve.
-    private func mayFill(gapOf producerID: Int64, in key: PartitionKey, _ shard: Shard) -> Bool {
+    private func mayBeFilled(gapBefore command: ProduceCommand, _ shard: Shard) -> Bool {
+        let known = shard.state(of: command.partition)?.producers[command.producerID]
+        if known?.contradicts(epoch: command.producerEpoch, sequence: command.baseSequence) == true { return false }
         if let since = shard.servingSince, loop.now - since < .milliseconds(Self.gapPatience) { return true }
-        guard let known = shard.state(of: key)?.producers[producerID] else { return false }
-        return wallClock() - known.lastSeen < Self.gapPatience
+        return known.map { wallClock() - $0.lastSeen < Self.gapPatience } ?? false
     }
 
     /// Makes the client send again, in order. To OUT_OF_ORDER_SEQUENCE_NUMBER some answer by numbering anew all that

@@ -47,6 +47,12 @@ struct ProducerState: Hashable, Sendable {
         return sequence == Self.advance(newest.lastSequence, by: 1) ? .append : .outOfOrder
     }
 
+    /// Whether a batch that is refused overlaps what is stored, so that nothing sent before it can make it fit.
+    func contradicts(epoch: Int16, sequence: Int32) -> Bool {
+        guard epoch == self.epoch, let newest = batches.last else { return false }
+        return !Self.isBefore(newest.lastSequence, sequence)
+    }
+
     mutating func record(epoch: Int16, sequence: Int32, count: Int32, baseOffset: Offset, at time: Milliseconds) {
         if epoch > self.epoch {
             self.epoch = epoch

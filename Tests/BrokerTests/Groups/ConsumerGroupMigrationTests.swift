@@ -88,6 +88,7 @@ import Testing
             try group.apply(.classicJoin(Self.join(loser, owning: owned), Self.topics)).get())
         _ = group.apply(.classicSync(memberID: loser, epoch: first.memberEpoch))
         #expect(group.owners[moved] == loser)
+        #expect(group.refusalOfAssignment(to: loser) == nil, "by its assignment it learns what to give up")
         #expect(Self.heartbeat(group, loser, first.memberEpoch) == .rebalanceInProgress)
         let kept = owned.filter { $0 != moved.partition }
         let second = try #require(try group.apply(.classicJoin(Self.join(loser, owning: kept), Self.topics)).get())

@@ -42,11 +42,13 @@ extension ConsumerGroup {
         return mustRejoin(known) ? .rebalanceInProgress : nil
     }
 
-    /// Why a member that has synced is not told its assignment: others wait for it already, and it would believe that
-    /// from now on it has a whole session.
+    /// Why a member that has synced is not told its assignment: another shall have a part of it and waits already,
+    /// while the member would believe that from now on it has a whole session. What a cooperative member has to give up
+    /// besides is no part of it, and by that the member learns of it.
     func refusalOfAssignment(to memberID: String) -> ErrorCode? {
         guard let member = members[memberID] else { return .unknownMemberID }
-        return mustGiveUp(member) ? .rebalanceInProgress : nil
+        let target = target(of: memberID)
+        return member.assigned.keys.allSatisfy(target.contains) ? nil : .rebalanceInProgress
     }
 
     func refusal(of join: ClassicJoin) -> ErrorCode? {
