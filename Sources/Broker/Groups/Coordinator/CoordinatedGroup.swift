@@ -256,13 +256,14 @@ final class CoordinatedGroup {
         return Set(over.filter { joins[$0]?.isWanted() != true })
     }
 
-    /// Members that know of the generation and do not ask for their assignment; the leader, if there is none.
+    /// Members that know of the generation and do not ask for their assignment; the leader, if there is none and none
+    /// is on its way into the log: it would be told that it was in time, and removed behind that.
     private func lateSyncs(_ group: ClassicGroup, _ now: NIODeadline) -> Set<String> {
         guard let deadline = syncDeadline, deadline <= now else { return [] }
         var late = unsynced
         if group.state == .completingRebalance {
             syncDeadline = now + Self.again(group.rebalanceTimeout)
-            if let leaderID = group.leaderID { late.insert(leaderID) }
+            if let leaderID = group.leaderID, syncs[leaderID] == nil { late.insert(leaderID) }
         } else {
             forgetSyncs()
         }

@@ -165,7 +165,7 @@ final class ConsumerProtocolMemberActor: GroupMember {
 
     private func heartbeat() {
         isBeating = true
-        let current = round, sent = world.scheduler.now, isJoin = epoch == 0
+        let current = round, sent = world.scheduler.now, isJoin = epoch == 0, hasGivenUp = givingUp.isEmpty
         if unansweredSince == nil { unansweredSince = sent }
         // The answer may be lost that asks for lanes, and their time begins with it.
         groups.claims.cap(claim, at: (unansweredSince ?? sent) + .milliseconds(plan.rebalanceTimeout - 20))
@@ -180,6 +180,8 @@ final class ConsumerProtocolMemberActor: GroupMember {
                 return beat(after: .milliseconds(Int64(50 + random.next() % 200)))
             }
             guard response.errorCode == .none else { return refused(response.errorCode, inHeartbeat: true) }
+            // Only now the coordinator knows, and does not expire it for that any more.
+            if hasGivenUp { givingUpEnd = .distantFuture }
             answered(response, sent: sent, isJoin: isJoin)
         }
     }
@@ -265,7 +267,6 @@ final class ConsumerProtocolMemberActor: GroupMember {
                 guard let self, round == current else { return }
                 groups.claims.giveUp(lanes, of: claim)
                 givingUp.subtract(lanes)
-                if givingUp.isEmpty { givingUpEnd = .distantFuture }
                 reconcile(asked: asked)
                 beat(after: .zero)
             }
