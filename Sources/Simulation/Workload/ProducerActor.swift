@@ -24,18 +24,20 @@ final class ProducerActor {
         /// Whether nothing older of its lane was undecided when it was sent last.
         var wasFirst = false
 
-        init(_ values: [Value], _ builder: RecordBatchBuilder) throws {
+        /// Without bytes, until it is built or numbered.
+        init(_ values: [Value], _ builder: RecordBatchBuilder) {
             self.values = values
             self.builder = builder
-            bytes = try builder.build().bytes
         }
+
+        func build() throws { bytes = try builder.build().bytes }
 
         /// Makes it the batch of an idempotent producer.
         func number(_ producerID: Int64, _ sequence: Int32) throws {
             builder.producerID = producerID
             builder.producerEpoch = 0
             builder.baseSequence = sequence
-            bytes = try builder.build().bytes
+            try build()
         }
     }
 
@@ -190,9 +192,13 @@ final class ProducerActor {
             values.append(value)
             builder.append(key: nil, value: value.bytes(padding: options.padding(&random)), timestamp: timestamp)
         }
+        let batch = Batch(values, builder)
+        if kind == .idempotent {
+            number(batch, queue)
+            return batch
+        }
         do {
-            let batch = try Batch(values, builder)
-            if kind == .idempotent { number(batch, queue) }
+            try batch.build()
             return batch
         } catch {
             world.fail("a batch cannot be built: \(error)")
