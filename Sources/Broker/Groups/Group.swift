@@ -138,22 +138,32 @@ struct Group {
     private mutating func apply(_ change: ClassicGroupCommand, at time: Milliseconds) -> CommandResult {
         let hadMembers = hasMembers
         if case .consumer(let members) = membership, !members.isEmpty { return applyToMixed(change, at: time) }
-        var group = ClassicGroup(), isKnown = false
-        if case .classic(let known) = membership {
-            group = known
-            isKnown = true
-        }
+        let former = classic == nil ? membership : nil
+        var group = classic ?? ClassicGroup(after: newestEpoch)
         // Let go of it, or the change would copy the whole membership.
         membership = .none
         let result = group.apply(change)
-        // A refused join leaves no trace of a group.
-        guard isKnown || !group.members.isEmpty else { return result }
+        if let former, group.members.isEmpty {
+            // A refused join leaves no trace of a group, nor of another protocol.
+            membership = former
+            return result
+        }
         if hadMembers, group.members.isEmpty { idleSince = time }
         membership = .classic(group)
         return result
     }
 
     // MARK: From one protocol to the other
+
+    /// The generation or epoch that the group has come to. It goes on from there when the next member, the first one,
+    /// brings another protocol: else a late commit of who was a member before could name an epoch that is reached again.
+    private var newestEpoch: Int32 {
+        switch membership {
+        case .none: 0
+        case .classic(let group): group.generation
+        case .consumer(let group): group.epoch
+        }
+    }
 
     private mutating func applyConsumer(_ change: ConsumerGroupCommand, at time: Milliseconds) -> CommandResult {
         switch change {
@@ -232,6 +242,6 @@ struct Group {
         guard !hasMembers else {
             throw ConsumerGroupRefusal(.groupIDNotFound, "the members of this group use the classic protocol")
         }
-        return ConsumerGroup()
+        return ConsumerGroup(after: newestEpoch)
     }
 }

@@ -34,6 +34,25 @@ import Testing
         #expect(table["g"] == nil)
     }
 
+    /// Else a commit that was held up could name an epoch that the same member reaches again (seed 90001120).
+    @Test mutating func `a group goes on from its epoch when its next member brings the other protocol`() {
+        func consumer(_ command: ConsumerGroupCommand) -> GroupCommand.Action { .consumer(command) }
+        _ = apply(consumer(.heartbeat(ConsumerGroup.join("new", to: [ConsumerGroup.topic(1, 1)]))))
+        let first = table["g"]?.consumer?.epoch ?? 0
+        _ = apply(consumer(.leave(ConsumerGroupLeave(memberID: "new", instanceID: nil, isTemporary: false))))
+        #expect(apply(.classic(.join(.known("stranger")))) == .refused(.unknownMemberID))
+        #expect(table["g"]?.consumer?.epoch ?? 0 >= first, "what is refused changes nothing")
+
+        _ = apply(.classic(.join(.sample("old"))))
+        _ = apply(.classic(.completeJoin(generation: table["g"]?.classic?.generation ?? 0)))
+        let second = table["g"]?.classic?.generation ?? 0
+        #expect(first > 0 && second > first)
+
+        _ = apply(.classic(.remove(memberIDs: ["old"])))
+        _ = apply(consumer(.heartbeat(ConsumerGroup.join("new", to: [ConsumerGroup.topic(1, 1)]))))
+        #expect(table["g"]?.consumer?.members["new"]?.epoch ?? 0 > second)
+    }
+
     @Test mutating func `offsets of a topic that is gone are not taken, and go with their topic`() {
         _ = apply(.commitOffsets(.sample(Self.key, 5)), isAlive: { _ in false })
         #expect(table["g"] == nil)

@@ -23,7 +23,7 @@ struct ClassicGroup {
     }
 
     private(set) var state = State.empty
-    private(set) var generation: Int32 = 0
+    private(set) var generation: Int32
     /// "consumer" and the like; the members' own business.
     private(set) var protocolType = ""
     /// The way of assigning that the members of this generation agreed on.
@@ -34,7 +34,10 @@ struct ClassicGroup {
     private(set) var staticMembers: [String: String] = [:]
     private var lastJoinOrder: UInt64 = 0
 
-    init() {}
+    /// - Parameter generation: what the group has come to by another protocol.
+    init(after generation: Int32 = 0) {
+        self.generation = generation
+    }
 
     /// The classic members of a group of the new protocol, among whom nobody uses that any more: they rebalance.
     init?(reverting group: ConsumerGroup) {

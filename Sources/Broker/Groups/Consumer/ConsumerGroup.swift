@@ -28,7 +28,7 @@ public struct ConsumerGroup: Hashable, Sendable {
     /// Rises whenever the target assignment is computed; never below the epoch of a member that is or was.
     ///
     /// The target is computed in the step that raises the epoch, so this is also the assignment epoch.
-    public private(set) var epoch: Int32 = 0
+    public private(set) var epoch: Int32
     /// What each member shall have.
     public internal(set) var targets: [String: Set<TopicIDPartition>] = [:]
     /// Who has a partition: assigned to it, or to be given up by it.
@@ -36,7 +36,10 @@ public struct ConsumerGroup: Hashable, Sendable {
     /// Counts the changes, so that a command without any effect is recognised.
     var revision: UInt64 = 0
 
-    public init() {}
+    /// - Parameter epoch: what the group has come to by another protocol.
+    public init(after epoch: Int32 = 0) {
+        self.epoch = epoch
+    }
 
     /// The states that the protocol names. The target is computed at once, so there is no state "Assigning".
     public enum State: String, Sendable {
