@@ -40,7 +40,9 @@ final class AdministratorActor {
         guard !isFinishing else { return }
         if let name = wanted.first { return create(name) }
         guard options.changesTopics else { return }
-        view.refresh { [weak self] in self?.change() }
+        view.refresh { [weak self] in
+            if let self, !isFinishing { change() }
+        }
     }
 
     private func again(after delay: TimeSpan) {
