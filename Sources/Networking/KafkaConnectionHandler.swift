@@ -17,8 +17,13 @@ final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
     /// Kafka's `socket.request.max.bytes`.
     static let requestBytesMax = 104_857_600
 
+    /// Answers up to this size share a buffer: to copy them costs less than one more write.
+    private static let smallFrameBytes = 512
+    private static let gatheredBytesMax = 8_192
+
     private let broker: Broker
     private let memory: ConnectionMemory
+    private let idleMax: TimeAmount
     private let logger: Logger
     private let connection = ClientConnection()
     private var frames = FrameAccumulator(frameBytesMax: requestBytesMax, endianness: .big)
@@ -27,10 +32,15 @@ final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
     private var isFlushScheduled = false
     private var isReadWanted = false
     private var isWaitingForBroker = false
+    /// When bytes came or went last.
+    private var lastActive = NIODeadline.now()
+    private var idleTimer: Scheduled<Void>?
 
-    init(broker: Broker, memory: ConnectionMemory, logger: Logger) {
+    /// - Parameter idleMax: a connection without a byte either way for so long is closed.
+    init(broker: Broker, memory: ConnectionMemory, idleMax: TimeAmount, logger: Logger) {
         self.broker = broker
         self.memory = memory
+        self.idleMax = idleMax
         self.logger = logger
     }
 
@@ -39,10 +49,25 @@ final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
         connection.remoteHost = context.remoteAddress?.ipAddress ?? ""
         connection.onReady = { [unowned self] in self.scheduleFlush() }
         connection.onClose = { [unowned self] in self.context?.close(promise: nil) }
+        lastActive = context.eventLoop.now
+        watchForIdleness(context)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        idleTimer?.cancel()
+    }
+
+    /// By a look at the clock now and then: NIO's own handler for this makes a promise for each write.
+    private func watchForIdleness(_ context: ChannelHandlerContext) {
+        idleTimer = context.eventLoop.assumeIsolated().scheduleTask(deadline: lastActive + idleMax) { [weak self] in
+            guard let self, let context = self.context else { return }
+            if context.eventLoop.now - lastActive >= idleMax {
+                close(context, because: "idle")
+            } else {
+                watchForIdleness(context)
+            }
+        }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -54,6 +79,7 @@ final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
     // MARK: Reading
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        lastActive = context.eventLoop.now
         frames.append(unwrapInboundIn(data))
         takeRequests(context)
     }
@@ -157,12 +183,19 @@ final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
     /// Writes what is ready, in order, as long as the socket takes it; the rest waits in the queue, where it counts.
     private func writeResponses() {
         guard let context, connection.isOpen else { return }
-        var hasWritten = false
+        var hasWritten = false, small = ByteBuffer()
         while context.channel.isWritable, let frame = connection.nextResponse() {
-            for part in frame { context.write(wrapOutboundOut(part), promise: nil) }
             hasWritten = true
+            if frame.byteCount <= Self.smallFrameBytes, small.readableBytes < Self.gatheredBytesMax {
+                gather(frame, into: &small)
+                continue
+            }
+            write(&small, context)
+            for part in frame { context.write(wrapOutboundOut(part), promise: nil) }
         }
+        write(&small, context)
         if hasWritten {
+            lastActive = context.eventLoop.now
             context.flush()
             account()
         }
@@ -170,17 +203,24 @@ final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
         resume()
     }
 
+    /// The first one as it is: most often it stays alone.
+    private func gather(_ frame: WireFrame, into small: inout ByteBuffer) {
+        if small.readableBytes == 0 {
+            small = frame.contiguous
+        } else {
+            for part in frame { small.writeImmutableBuffer(part) }
+        }
+    }
+
+    private func write(_ small: inout ByteBuffer, _ context: ChannelHandlerContext) {
+        guard small.readableBytes > 0 else { return }
+        context.write(wrapOutboundOut(small), promise: nil)
+        small = ByteBuffer()
+    }
+
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable { writeResponses() }
         context.fireChannelWritabilityChanged()
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandlerEvent {
-            close(context, because: "idle")
-        } else {
-            context.fireUserInboundEventTriggered(event)
-        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -188,5 +228,3 @@ final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
         context.close(promise: nil)
     }
 }
-
-private typealias IdleStateHandlerEvent = IdleStateHandler.IdleStateEvent

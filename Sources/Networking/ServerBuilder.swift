@@ -115,10 +115,9 @@ struct ServerBuilder: Sendable {
     private func addKafkaHandlers(to channel: any Channel) throws {
         guard let broker = parts.value.broker else { throw ChannelError.eof }
         let idle = TimeAmount.nanoseconds(configuration.idleConnectionMax.nanoseconds)
-        try channel.pipeline.syncOperations.addHandlers([
-            IdleStateHandler(allTimeout: idle),
-            KafkaConnectionHandler(broker: broker, memory: parts.value.connectionMemory, logger: logger),
-        ])
+        try channel.pipeline.syncOperations.addHandler(
+            KafkaConnectionHandler(
+                broker: broker, memory: parts.value.connectionMemory, idleMax: idle, logger: logger))
     }
 
     private func addPeerHandlers(to channel: any Channel) throws {

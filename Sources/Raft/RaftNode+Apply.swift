@@ -1,4 +1,5 @@
 import Basics
+import DequeModule
 import Logging
 import RaftCore
 import SegmentLog
@@ -51,10 +52,11 @@ extension RaftNode {
         machine.apply(block, responses: &responses)
         invariant(responses.count == block.entries.count, "the state machine answers every entry")
         appliedIndex = block.last
-        if let first = inflight.first, first.base == block.base {
-            inflight.removeFirst()
-            for (position, completion) in first.completions.enumerated() {
-                completion?(.success(Applied(index: block.base + position, response: responses[position])))
+        if !inflight.isEmpty, inflight[0].base == block.base, let waiters = inflight.popFirst()?.waiters {
+            // By index, as `RaftNode.waiting` says.
+            for position in 0..<waiters.count {
+                let applied = Applied(index: block.base + position, response: responses[position])
+                waiters[position].complete?(.success(applied))
             }
         }
         responses.removeAll(keepingCapacity: true)

@@ -16,27 +16,40 @@ extension RaftNode {
         type: EntryType = .command, head: ByteBuffer, payload: ByteBuffer, isCompressed: Bool = false,
         completion: Completion?
     ) {
+        propose(type: type, payload: payload, isCompressed: isCompressed, completion: completion) {
+            $0.writeImmutableBuffer(head)
+        }
+    }
+
+    /// The same with a head that is written to where the pending heads are: one for each command costs no memory of its
+    /// own.
+    ///
+    /// - Parameter writeHead: appends the head, and does nothing else. Not called when the command is refused.
+    public func propose(
+        type: EntryType = .command, payload: ByteBuffer, isCompressed: Bool = false, completion: Completion?,
+        writeHead: (inout ByteBuffer) -> Void
+    ) {
         loop.preconditionInEventLoop()
-        let entry = Entry(type: type, head: head, payload: payload, isCompressed: isCompressed)
-        if let error = reasonToRefuse(entry) {
+        if let error = reasonToRefuse(payload) {
             completion?(.failure(error))
             return
         }
-        pending.append(Pending(entry: entry, completion: completion))
-        pendingBytes += entry.encodedBytes
+        pending.append(type, payload, isCompressed: isCompressed, writeHead)
+        waiting.append(Waiter(complete: completion))
         scheduleDrain()
     }
 
-    private func reasonToRefuse(_ entry: Entry) -> RaftError? {
+    private func reasonToRefuse(_ payload: ByteBuffer) -> RaftError? {
         if isShutDown { return .shutdown }
         if storageFailure != nil { return .storageFailed }
         if core.status.role != .leader { return .notLeader(leader: core.status.leader) }
-        if entry.payload.readableBytes > BlockLimits.entryPayloadBytesMax {
-            return .commandTooLarge(bytes: entry.payload.readableBytes, limit: BlockLimits.entryPayloadBytesMax)
+        let bytes = payload.readableBytes
+        if bytes > BlockLimits.entryPayloadBytesMax {
+            return .commandTooLarge(bytes: bytes, limit: BlockLimits.entryPayloadBytesMax)
         }
         // When nothing waits a command is taken whatever its size, or one above the bound could never be.
-        guard pendingBytes > 0 else { return nil }
-        return pendingBytes + entry.encodedBytes > configuration.pendingBytesMax ? .overloaded : nil
+        guard !pending.isEmpty else { return nil }
+        return pendingBytes + bytes > configuration.pendingBytesMax ? .overloaded : nil
     }
 
     /// Drains at the end of the loop's turn, so that everything read from all sockets in this turn shares a block.
@@ -58,42 +71,34 @@ extension RaftNode {
         while !pending.isEmpty, core.acceptsProposals, encoder.hasRoom {
             let isFlushing = core.flushedIndex < core.lastIndex || encoder.isBusy
             if isFlushing, pendingBytes < BlockLimits.targetBytes { return }
-            let block = takeBlock()
-            // Closures, since a key path into a generic type is made anew at each use.
-            encode(block.map { $0.entry }, block.map { $0.completion })
+            let entries = pending.takeBlock(entriesMax: log.entriesPerBlockMax)
+            encode(entries, takeWaiters(entries.count))
         }
     }
 
-    /// Takes a block's worth of entries from the front of the pending list, which is not empty.
-    private func takeBlock() -> [Pending] {
-        var block: [Pending] = []
-        var bytes = 0
-        while let next = pending.first, block.count < log.entriesPerBlockMax,
-            block.isEmpty || bytes + next.entry.encodedBytes <= BlockLimits.targetBytes
-        {
-            bytes += next.entry.encodedBytes
-            block.append(pending.removeFirst())
-        }
-        pendingBytes -= bytes
-        return block
+    private func takeWaiters(_ count: Int) -> [Waiter] {
+        var taken: [Waiter] = []
+        taken.reserveCapacity(count)
+        while taken.count < count, let waiter = waiting.popFirst() { taken.append(waiter) }
+        return taken
     }
 
-    private func encode(_ entries: [Entry], _ completions: [Completion?]) {
-        encoder.encode(entries) { [weak self] block in self?.propose(block, completions) }
+    private func encode(_ entries: [Entry], _ waiters: [Waiter]) {
+        encoder.encode(entries) { [weak self] block in self?.propose(block, waiters) }
     }
 
-    private func propose(_ block: EncodedBlock, _ completions: [Completion?]) {
+    private func propose(_ block: EncodedBlock, _ waiters: [Waiter]) {
         guard !isShutDown else {
-            for completion in completions { completion?(.failure(.shutdown)) }
+            for waiter in waiters { waiter.complete?(.failure(.shutdown)) }
             return
         }
-        proposals.append(Proposal(block: block, completions: completions))
+        proposals.append(Proposal(block: block, waiters: waiters))
         step(.propose([ProposedBlock(count: block.count, bytes: block.encodedSize)]))
     }
 
     func proposeNoop() {
         noopIsProposed = true
-        encode([Entry(type: .noop, head: ByteBuffer(), payload: ByteBuffer())], [nil])
+        encode([Entry(type: .noop, head: ByteBuffer(), payload: ByteBuffer())], [Waiter(complete: nil)])
         drain()
     }
 
@@ -103,11 +108,11 @@ extension RaftNode {
             if noopIndex == nil { noopIndex = info.base }
             let block = log.append(proposal.block, base: info.base, term: info.term, epoch: epoch)
             invariant(block.encodedSize == info.bytes, "stamping does not change a block's size")
-            inflight.append(Inflight(base: info.base, completions: proposal.completions))
+            inflight.append(Inflight(base: info.base, waiters: proposal.waiters))
         }
     }
 
     func rejectProposal(_ leader: NodeID?) {
-        for completion in proposals.removeFirst().completions { completion?(.failure(.notLeader(leader: leader))) }
+        for waiter in proposals.removeFirst().waiters { waiter.complete?(.failure(.notLeader(leader: leader))) }
     }
 }

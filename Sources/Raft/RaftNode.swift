@@ -13,21 +13,21 @@ import SegmentLog
 public final class RaftNode<Machine: FSM> {
     public typealias Completion = (Result<Applied<Machine.Response>, RaftError>) -> Void
 
-    struct Pending {
-        var entry: Entry
-        var completion: Completion?
+    /// Who waits for a command. Not a bare closure, which a collection would wrap into another one.
+    struct Waiter {
+        let complete: Completion?
     }
 
     /// A block on its way through the encoder, with who waits for its entries.
     struct Proposal {
         var block: EncodedBlock
-        var completions: [Completion?]
+        var waiters: [Waiter]
     }
 
     /// A block in the log that is not applied yet.
     struct Inflight {
         var base: LogIndex
-        var completions: [Completion?]
+        var waiters: [Waiter]
     }
 
     public let configuration: RaftConfiguration
@@ -46,9 +46,13 @@ public final class RaftNode<Machine: FSM> {
     private(set) var isShutDown = false
     public private(set) var storageFailure: StorageError?
 
-    // Commands on their way into the log.
-    var pending: Deque<Pending> = []
-    public internal(set) var pendingBytes = 0
+    /// Commands that are in no block yet.
+    var pending = PendingEntries()
+    /// Who waits for them, in the same order. Apart from them, and used by index and `popFirst` alone: in code that is
+    /// generic over the machine a step through a collection's protocol allocates, once for each command.
+    var waiting: Deque<Waiter> = []
+    /// What the pending commands will add to blocks.
+    public var pendingBytes: Int { pending.bytes }
     var isDrainScheduled = false
     var proposals: Deque<Proposal> = []
     var inflight: Deque<Inflight> = []
@@ -296,12 +300,12 @@ public final class RaftNode<Machine: FSM> {
     }
 
     private func failWaiting(inflight inflightError: RaftError, pending pendingError: RaftError) {
-        let lost = inflight, refused = pending
+        let lost = inflight, refused = waiting
         inflight = []
-        pending = []
-        pendingBytes = 0
-        for block in lost { for completion in block.completions { completion?(.failure(inflightError)) } }
-        for command in refused { command.completion?(.failure(pendingError)) }
+        pending = PendingEntries()
+        waiting = []
+        for block in lost { for waiter in block.waiters { waiter.complete?(.failure(inflightError)) } }
+        for waiter in refused { waiter.complete?(.failure(pendingError)) }
     }
 }
 

@@ -25,6 +25,12 @@ final class ConnectionFixture {
         typealias OutboundIn = ByteBuffer
         var reads = 0
         var flushes = 0
+        var writes = 0
+
+        func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+            writes += 1
+            context.write(data, promise: promise)
+        }
 
         func read(context: ChannelHandlerContext) { reads += 1 }
 
@@ -33,6 +39,8 @@ final class ConnectionFixture {
             context.flush()
         }
     }
+
+    static let idleMax = TimeAmount.seconds(60)
 
     let loop = EmbeddedEventLoop()
     let writer = ManualExecutor()
@@ -58,7 +66,8 @@ final class ConnectionFixture {
         memory = ConnectionMemory(bytesMax: memoryBytesMax)
         channel = EmbeddedChannel(loop: loop)
         try channel.pipeline.syncOperations.addHandlers([
-            socket, KafkaConnectionHandler(broker: broker, memory: memory, logger: broker.logger),
+            socket,
+            KafkaConnectionHandler(broker: broker, memory: memory, idleMax: Self.idleMax, logger: broker.logger),
         ])
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         broker.start()
@@ -92,6 +101,7 @@ final class ConnectionFixture {
     /// How often the connection has asked the socket for more.
     var reads: Int { socket.reads }
     var flushes: Int { socket.flushes }
+    var writes: Int { socket.writes }
 
     /// The numbers of the requests answered since the last call.
     func answers() throws -> [Int32] {

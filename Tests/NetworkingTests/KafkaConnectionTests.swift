@@ -180,10 +180,24 @@ import Testing
         #expect(try fixture.answers().isEmpty)
     }
 
-    @Test func `a silent connection is closed when the idle handler says so`() throws {
+    @Test func `a connection that was silent for too long is closed, and no earlier`() throws {
         let fixture = try ConnectionFixture()
-        fixture.channel.pipeline.fireUserInboundEventTriggered(IdleStateHandler.IdleStateEvent.all)
+        fixture.loop.advanceTime(by: .seconds(50))
+        try fixture.receive(try fixture.metadata())
+        fixture.settle()
+        fixture.loop.advanceTime(by: .seconds(59))
+        #expect(fixture.channel.isActive)
+        fixture.loop.advanceTime(by: .seconds(1))
         #expect(!fixture.channel.isActive)
+    }
+
+    @Test func `many small answers leave in one write`() throws {
+        let fixture = try ConnectionFixture()
+        let writes = fixture.writes
+        try fixture.receive(Self.joined(try (0..<20).map { _ in try fixture.metadata() }))
+        fixture.settle()
+        #expect(try fixture.answers().count == 20)
+        #expect(fixture.writes == writes + 1)
     }
 
     @Test func `an error of the socket closes the connection`() throws {

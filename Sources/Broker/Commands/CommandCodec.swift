@@ -36,11 +36,13 @@ extension Command {
             forgetTopic, fragment, group, deleteRecords, alterTopicConfigs
     }
 
-    /// Bytes of an encoded produce command: the one on the hot path.
-    static let produceHeadBytes = 43
-
     public func encoded() -> ByteBuffer {
         var buffer = ByteBuffer()
+        write(to: &buffer)
+        return buffer
+    }
+
+    public func write(to buffer: inout ByteBuffer) {
         switch self {
         case .produce(let command):
             command.write(to: &buffer, kind: Kind.produce.rawValue)
@@ -90,7 +92,6 @@ extension Command {
             buffer.writeInteger(Kind.group.rawValue)
             command.write(to: &buffer)
         }
-        return buffer
     }
 
     /// Decodes the head of a log entry.
@@ -141,7 +142,6 @@ extension Command {
 
 extension ProduceCommand {
     fileprivate func write(to buffer: inout ByteBuffer, kind: UInt8) {
-        buffer.reserveCapacity(Command.produceHeadBytes)
         buffer.writeMultipleIntegers(
             kind, partition.rawValue, recordCount, maxTimestamp, producerID, producerEpoch, baseSequence, proposedAt,
             endianness: .little)

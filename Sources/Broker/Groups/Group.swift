@@ -155,8 +155,8 @@ struct Group {
 
     // MARK: From one protocol to the other
 
-    /// The generation or epoch that the group has come to. It goes on from there when the next member, the first one,
-    /// brings another protocol: else a late commit of who was a member before could name an epoch that is reached again.
+    /// The generation or epoch that the group has come to. It goes on from there when the first of new members brings
+    /// another protocol: else a late commit of who was a member before could name an epoch that is reached again.
     private var newestEpoch: Int32 {
         switch membership {
         case .none: 0

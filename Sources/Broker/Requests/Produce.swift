@@ -132,10 +132,8 @@ extension Broker {
             baseSequence: batch.header.baseSequence, proposedAt: checked.now)
         pending.unanswered += 1
         let appendTime = topic.config.usesLogAppendTime ? checked.now : -1
-        shard.node.propose(
-            head: Command.produce(command).encoded(), payload: batch.bytes,
-            isCompressed: batch.header.attributes.codec != Codec.none
-        ) { [weak self] result in
+        let isCompressed = batch.header.attributes.codec != Codec.none
+        shard.node.propose(payload: batch.bytes, isCompressed: isCompressed) { [weak self] result in
             pending.unanswered -= 1
             if case .success(let applied) = result, case .refused(.outOfOrderSequenceNumber) = applied.response,
                 self?.mayBeFilled(gapBefore: command, shard) == true
@@ -145,6 +143,8 @@ extension Broker {
                 self?.committed(result, shard, slot, pending, appendTime: appendTime)
             }
             pending.answerIfComplete()
+        } writeHead: {
+            Command.produce(command).write(to: &$0)
         }
     }
 

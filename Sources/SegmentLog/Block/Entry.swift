@@ -33,5 +33,8 @@ public struct Entry: Hashable, Sendable {
     }
 
     /// What the entry adds to a block before compression.
-    public var encodedBytes: Int { BlockFormat.entryRecordBytes + head.readableBytes + payload.readableBytes }
+    public var encodedBytes: Int { Self.encodedBytes(head: head.readableBytes, payload: payload.readableBytes) }
+
+    /// What an entry adds to a block before compression, by the bytes of its parts.
+    public static func encodedBytes(head: Int, payload: Int) -> Int { BlockFormat.entryRecordBytes + head + payload }
 }

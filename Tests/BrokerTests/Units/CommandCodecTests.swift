@@ -123,10 +123,6 @@ import Testing
         #expect(try Command.decode(Self.bytes(hex)) == command)
     }
 
-    @Test func `a produce head has the length that is reserved for it`() {
-        #expect(Self.golden[0].command.encoded().readableBytes == Command.produceHeadBytes)
-    }
-
     @Test(arguments: golden.indices) func `a command that is cut off anywhere is truncated`(index: Int) {
         let whole = Self.bytes(Self.golden[index].bytes)
         for length in 0..<whole.readableBytes {
