@@ -5,12 +5,17 @@ import Networking
 /// Topics that were asked for: name and number of partitions. Shared by all connections of the loop.
 final class NullTopics {
     let port: Int32
+    let records: RetainedRecords
     var partitions: [String: Int32] = [:]
 
-    init(port: Int32) { self.port = port }
+    init(port: Int32, records: RetainedRecords) {
+        self.port = port
+        self.records = records
+    }
 }
 
-/// A client's connection. Knows the few requests that `martlet bench produce` makes; of a batch it checks the checksum.
+/// A client's connection. Knows the few requests that `martlet bench produce` and `consume` make; of a batch it
+/// checks the checksum.
 ///
 /// Owner: its channel, on the event loop.
 final class ClientHandler: ChannelInboundHandler {
@@ -49,6 +54,9 @@ final class ClientHandler: ChannelInboundHandler {
         let header = try RequestHeader(from: &body)
         switch header.api {
         case .produce: produce(try ProduceRequest(decoding: body, version: header.version), header)
+        case .fetch: try answer(fetch(try FetchRequest(decoding: body, version: header.version)), header)
+        case .listOffsets:
+            try answer(listOffsets(try ListOffsetsRequest(decoding: body, version: header.version)), header)
         case .metadata: try answer(describe(try MetadataRequest(decoding: body, version: header.version)), header)
         case .createTopics: try answer(create(try CreateTopicsRequest(decoding: body, version: header.version)), header)
         default: try answer(apiVersions, header)
@@ -65,6 +73,7 @@ final class ClientHandler: ChannelInboundHandler {
                     answer.topicID = topic.topicID
                     answer.partitions = topic.partitions.map { partition in
                         batch = partition.records ?? ByteBuffer()
+                        topics.records.append(batch, to: partition.index)
                         let isWhole = RecordBatchHeader(batch)?.crc == RecordBatchHeader.checksum(of: batch)
                         return ProduceResponse.Partition {
                             $0.index = partition.index
@@ -77,9 +86,49 @@ final class ClientHandler: ChannelInboundHandler {
         node.append(batch) { [weak self] in try? self?.answer(response, header) }
     }
 
+    private func fetch(_ request: FetchRequest) -> FetchResponse {
+        var bytesLeft = Int(request.maxBytes)
+        return FetchResponse { response in
+            response.topics = request.topics.map { topic in
+                FetchResponse.Topic { answer in
+                    answer.name = topic.name
+                    answer.topicID = topic.topicID
+                    answer.partitions = topic.partitions.map { partition in
+                        let bytes = topics.records.records(
+                            from: partition.fetchOffset, of: partition.partition,
+                            bytesMax: min(bytesLeft, Int(partition.partitionMaxBytes)))
+                        bytesLeft -= bytes.readableBytes
+                        return FetchResponse.Partition {
+                            $0.partitionIndex = partition.partition
+                            $0.highWatermark = topics.records.end(of: partition.partition)
+                            $0.records = Records(bytes)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private func listOffsets(_ request: ListOffsetsRequest) -> ListOffsetsResponse {
+        ListOffsetsResponse { response in
+            response.topics = request.topics.map { topic in
+                ListOffsetsResponse.Topic { answer in
+                    answer.name = topic.name
+                    answer.partitions = topic.partitions.map { partition in
+                        ListOffsetsResponse.Partition {
+                            $0.partitionIndex = partition.partitionIndex
+                            $0.offset = partition.timestamp == ListOffsetsRequest.Timestamp.earliest
+                                ? 0 : topics.records.end(of: partition.partitionIndex)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     private var apiVersions: ApiVersionsResponse {
         ApiVersionsResponse { response in
-            let served: [ApiKey] = [.produce, .metadata, .apiVersions, .createTopics]
+            let served: [ApiKey] = [.produce, .fetch, .listOffsets, .metadata, .apiVersions, .createTopics]
             response.apis = ApiVersionTable.supported.filter { served.contains($0.api) }.map { support in
                 ApiVersionsResponse.ApiVersion {
                     $0.api = support.api

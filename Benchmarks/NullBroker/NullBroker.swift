@@ -22,6 +22,9 @@ struct NullBroker: ParsableCommand {
     @Option(help: "Bytes of the file, in MiB.")
     var fileMib = 512
 
+    @Option(help: "MiB of what is produced first to keep in memory for consumers.")
+    var retainMib = 0
+
     @Flag(help: "Take bytes from a leader instead of requests from clients.")
     var follower = false
 
@@ -42,7 +45,7 @@ struct NullBroker: ParsableCommand {
         on loop: any EventLoop, _ ring: RingFile, _ thread: StorageThread
     ) -> EventLoopFuture<any Channel> {
         let node = NullNode(ring: ring, thread: thread, loop: loop)
-        let topics = NullTopics(port: Int32(port))
+        let topics = NullTopics(port: Int32(port), records: RetainedRecords(bytesMax: retainMib.mebibytes))
         let shared = NIOLoopBound((node, topics), eventLoop: loop)
         let connected = forward.map { port in connect(to: port, shared.value.0, loop) }
         return EventLoopFuture.andAllSucceed(connected, on: loop).flatMap {

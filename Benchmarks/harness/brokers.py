@@ -107,8 +107,9 @@ class Cluster(Processes):
 class NullCluster(Processes):
     """One null broker and its followers."""
 
-    def __init__(self, size):
+    def __init__(self, size, retain_mib=0):
         super().__init__()
+        self.retain_mib = retain_mib
         self.ports = free_ports(size)
 
     def launch_one(self, port, *arguments):
@@ -120,7 +121,8 @@ class NullCluster(Processes):
             self.launch_one(port, "--follower")
         for port in followers:
             wait_for_listener(port)
-        self.launch_one(leader, *(word for port in followers for word in ("--forward", port)))
+        self.launch_one(
+            leader, "--retain-mib", self.retain_mib, *(word for port in followers for word in ("--forward", port)))
 
     def stop(self):
         super().stop(signal.SIGKILL)

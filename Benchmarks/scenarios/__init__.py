@@ -4,5 +4,5 @@ from . import ceiling, external, nats, partitions, raft, reading, start, through
 
 SCENARIOS = [
     throughput.PRODUCE, throughput.CONSUME, throughput.END_TO_END, throughput.LIMITS, ceiling.CEILING,
-    throughput.LATENCY, reading.LAGGING, partitions.PARTITIONS, partitions.SHARDS, start.START, raft.RAFT, nats.NATS,
+    throughput.LATENCY, reading.READING, reading.LAGGING, partitions.PARTITIONS, partitions.SHARDS, start.START, raft.RAFT, nats.NATS,
 ]

@@ -1,14 +1,58 @@
-"""Producers while consumers that are far behind read from the beginning."""
+"""Consumers beside what reading costs at least, and producers beside consumers that are far behind."""
 
 import json
 import subprocess
 
-from harness.brokers import Cluster, bench_command
+from harness.brokers import Cluster, NullCluster, bench_command
 from harness.results import Scenario, median, spread, table
 
-from .throughput import CONNECTIONS, load, timed
+from .throughput import CONNECTIONS, limits, load, timed
 
 OLD_RECORDS = 1_000_000
+# A quarter of the blocks that a shard keeps in memory.
+NEW_MIB = 8
+
+
+def from_memory(seconds):
+    """The newest records, again and again, and the same from the memory of a program that does nothing else."""
+    found = {}
+    for name, kind in (("martlet", lambda: Cluster(1)), ("ceiling", lambda: NullCluster(1, retain_mib=2 * NEW_MIB))):
+        with kind() as cluster:
+            cluster.bench("produce", *load(1024, 65_536, 5), "-n", NEW_MIB << 10)
+            read = cluster.bench("consume", "-c", CONNECTIONS, *timed(seconds), "--topic", "bench")
+            found[name] = read["megabytesPerSecond"]
+    return found
+
+
+def from_disk(seconds):
+    """All of a compressed log, one consumer after a restart, and the codec alone on one core."""
+    with Cluster(1) as cluster:
+        cluster.bench("produce", *load(1024, 65_536, 5, "json", connections=1), "-n", OLD_RECORDS)
+        cluster.stop()
+        cluster.start()
+        read = cluster.bench("consume", "-c", 1, "--topic", "bench")
+    return {"martlet": read["megabytesPerSecond"],
+            "ceiling": limits({}, seconds)["zstd"]["decompressMegabytesPerSecond"]}
+
+
+READS = {
+    "8 consumers, the newest records, beside the null broker's memory": from_memory,
+    "1 consumer, JSON from disk after a restart, beside zstd on one core": from_disk,
+}
+
+
+def read_rows(results):
+    for entry in results["entries"]:
+        runs = entry["runs"]
+        yield [entry["scenario"]["what"], *(f"{median(runs, name):.0f}" for name in ("martlet", "ceiling")),
+               spread((run["martlet"] / run["ceiling"] for run in runs), "{:.2f}")]
+
+
+READING = Scenario(
+    "reads", "consumers of one broker beside what reading costs at least", [{"what": what} for what in READS],
+    lambda entry, seconds: READS[entry["what"]](seconds),
+    lambda results: table(["read", "Martlet MB/s", "ceiling MB/s", "share"], read_rows(results)),
+    durability="none, this is about reading")
 
 
 def lagging(entry, seconds):

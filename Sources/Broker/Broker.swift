@@ -161,7 +161,10 @@ public final class Broker {
         shard.storeSealedOffsets { [logger] error in
             logger.error("an offset table cannot be written; it stays in memory", metadata: ["error": "\(error)"])
         }
-        if shard.isServing, shard.servingSince == nil { shard.servingSince = loop.now }
+        if shard.isServing, shard.servingSince == nil {
+            shard.servingSince = loop.now
+            carryOutMetadataDuties()
+        }
         followGroups(of: shard)
         releaseCatchUpWaiters()
         releaseUncongested()
@@ -248,7 +251,12 @@ public final class Broker {
     private func carryOutMetadataDuties() {
         guard metadataShard.isServing, !isMetadataDutyUnderWay, let duty = nextMetadataDuty() else { return }
         isMetadataDutyUnderWay = true
-        propose(duty, in: metadataShard) { [weak self] _ in self?.isMetadataDutyUnderWay = false }
+        propose(duty, in: metadataShard) { [weak self] result in
+            guard let self else { return }
+            isMetadataDutyUnderWay = false
+            // What failed is tried again with the next tick.
+            if case .success = result { carryOutMetadataDuties() }
+        }
     }
 
     private func nextMetadataDuty() -> Command? {
