@@ -17,7 +17,6 @@ final class Shard {
     private var offsetTables: OffsetTables
     private var coldBlocks: BlockCache
     private var blockLoads = BlockLoads()
-    private var readAhead = ReadAhead()
     /// While this broker leads the shard and serves it.
     var groupCoordinator: GroupCoordinator?
     /// Since when this broker leads the shard and serves it; nil while it does not.
@@ -60,10 +59,7 @@ final class Shard {
 
     /// The block that contains `index`, with its payload readable, if it is in memory.
     func block(containing index: LogIndex) throws(BlockError) -> Block? {
-        if let cached = coldBlocks.block(containing: index) {
-            readOn(after: cached)
-            return cached
-        }
+        if let cached = coldBlocks.block(containing: index) { return cached }
         guard let block = node.log.block(containing: index) else { return nil }
         if block.rawPayload != nil { return block }
         // A block received as a follower, or written before a restart: it is decompressed once.
@@ -72,8 +68,8 @@ final class Shard {
         return readable
     }
 
-    /// Bytes read at once when a reader is behind the blocks in memory. While it reads them the next are on their way.
-    private static var loadBytes: Int { 1.mebibytes }
+    /// Bytes read ahead when a reader is behind the blocks in memory.
+    private static var readAheadBytes: Int { 2.mebibytes }
 
     /// Brings into memory what is missing there.
     func load(_ missing: Missing, completion: @escaping (Result<Void, StorageError>) -> Void) {
@@ -91,23 +87,14 @@ final class Shard {
 
     private func startLoad(for waiter: BlockLoads.Waiter) {
         let number = blockLoads.begin(from: waiter.index)
-        node.log.read(from: waiter.index, maxBytes: Self.loadBytes, decompress: true) { [self] result in
+        node.log.read(from: waiter.index, maxBytes: Self.readAheadBytes, decompress: true) { [self] result in
             let joined = blockLoads.end(number)
             waiter.completion(result.map { remember($0) })
             resume(joined)
         }
     }
 
-    private func readOn(after block: Block) {
-        guard let next = readAhead.used(block), next <= node.commitIndex, node.log.block(containing: next) == nil,
-            coldBlocks.block(containing: next) == nil
-        else { return }
-        // Should it fail, whoever wants the blocks reads them, and is told.
-        loadBlock(next) { _ in }
-    }
-
     private func remember(_ blocks: [Block]) {
-        readAhead.loaded(blocks)
         // What is not committed may yet be cut off and replaced: it must not be remembered.
         for block in blocks.reversed() where block.rawPayload != nil && block.last <= node.commitIndex {
             coldBlocks.insert(block)

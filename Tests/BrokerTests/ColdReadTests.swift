@@ -12,11 +12,11 @@ import Testing
     private static let batchCount = 60
 
     /// A world that keeps little in memory, with 60 batches of 10 KiB in each of two partitions.
-    private func world(brokers: Int = 1, batches: Int = batchCount) throws -> (World, SimulatedClient) {
+    private func world(brokers: Int = 1) throws -> (World, SimulatedClient) {
         let world = try World.ready(brokers: brokers) { $0.tailBytesMax = 512.kibibytes }
         let client = world.client(of: try #require(world.leader()))
         try client.createTopic("t", partitions: 2)
-        for number in 0..<batches {
+        for number in 0..<Self.batchCount {
             for partition: Int32 in 0...1 {
                 try client.produce(Self.batch(number, partition), to: "t", partition: partition)
             }
@@ -93,26 +93,6 @@ import Testing
         world.brokers[0].setReaderStalled(true)
         let again = try client.fetch("t", from: 0, maxBytes: 1)
         #expect(first.records == again.records)
-    }
-
-    @Test func `who reads on finds the next blocks in memory`() throws {
-        let (world, client) = try world(batches: 4 * Self.batchCount)
-        let broker = world.brokers[0]
-        // A load is a mebibyte: some sixty batches of each partition.
-        #expect(try client.fetch("t", from: 0, maxBytes: 1).readRecords().count == 1)
-        broker.setReaderStalled(true)
-        let far = try client.send(SimulatedClient.fetchRequest("t", from: 90), version: SimulatedClient.fetchVersion)
-        world.run(for: .seconds(1))
-        #expect(!far.isAnswered, "nothing was read ahead for who has read one batch only")
-        broker.setReaderStalled(false)
-        _ = try client.wait(for: far)
-
-        #expect(try client.fetch("t", from: 90, maxBytes: 450_000).readRecords().count > 40)
-        world.run(for: .seconds(1))
-        broker.setReaderStalled(true)
-        for offset: Int64 in stride(from: 160, to: 200, by: 5) {
-            #expect(try client.fetch("t", from: offset, maxBytes: 1).readRecords().count == 1)
-        }
     }
 
     @Test func `consumers that want the same blocks at the same time have them read once`() throws {
