@@ -97,6 +97,19 @@ import Testing
         #expect(code { try group.send(again) } == .none)
     }
 
+    /// It has as many partitions as it shall have, under the newest epoch, but not the right ones (seed 91013031).
+    @Test func `a member that changed its mind while it joined gets what it wants now`() throws {
+        let old = G.topic(1, 1), new = G.topic(2, 1)
+        var group = ConsumerGroup()
+        _ = try group.send(G.join("a", to: [old]))
+        let joined = try group.send(G.join("a", to: [new]))
+        #expect(joined.assignment == G.partitions(1, [0]) && !joined.isReconciled)
+        let asked = try group.send(G.beat("a", joined.memberEpoch, owned: G.partitions(1, [0])))
+        #expect(asked.assignment == [])
+        let given = try group.send(G.beat("a", asked.memberEpoch, owned: []))
+        #expect(given.assignment == G.partitions(2, [0]) && given.isReconciled)
+    }
+
     @Test func `a late join that wanted something else is undone by the member itself`() throws {
         let other = G.topic(2, 2)
         var group = ConsumerGroup()

@@ -73,8 +73,11 @@ public struct ConsumerGroup: Hashable, Sendable {
     /// Whether the member has all it shall have, gave up all else, and knows so.
     public func isReconciled(_ member: ConsumerGroupMember) -> Bool {
         if member.isAbsent { return true }
-        if member.classic != nil { return !mustGiveUp(member) && member.assigned.count == target(of: member.id).count }
-        return member.revoking.isEmpty && member.epoch >= epoch && member.assigned.count == target(of: member.id).count
+        let target = target(of: member.id)
+        guard member.assigned.count == target.count else { return false }
+        if member.classic != nil { return !mustGiveUp(member) }
+        // A change of its wishes raises a member's epoch, too: that it is new says nothing of what the member has.
+        return member.revoking.isEmpty && member.epoch >= epoch && member.assigned.keys.allSatisfy(target.contains)
     }
 
     // MARK: Commands
