@@ -1,6 +1,6 @@
 import NIOCore
 
-/// What a member of a classic group says of itself when it joins, as Kafka's consumers write it, which the broker reads.
+/// What a member of a classic group says of itself when it joins, as Kafka's consumers write it; the broker reads it.
 struct ClassicSubscription {
     var topics: [String]
     /// What it has; nil if it gives up all it has before it joins.

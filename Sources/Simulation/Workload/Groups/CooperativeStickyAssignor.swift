@@ -3,8 +3,8 @@
 struct CooperativeStickyAssignor {
     private let subscriptions: [ClassicSubscription]
     private var subscribers: [Lane: [Int]] = [:]
-    /// Who claims it. What a member claims as of an older generation than another does is not its any more; this goes by
-    /// partition, since a member whose generation nobody told it of may well have the rest.
+    /// Who claims it. What a member claims as of an older generation than another is not its any more. This goes by
+    /// partition: a member that missed the answer by which it joined a generation still has the rest.
     private var claimants: [Lane: [Int]] = [:]
     /// Who shall have it.
     private var owners: [Lane: Int] = [:]

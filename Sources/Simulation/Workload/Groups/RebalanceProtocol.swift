@@ -8,8 +8,8 @@ enum RebalanceProtocol {
     /// They go on with what they have, and give up what they shall not have when they are told (KIP-429).
     case cooperative
 
-    /// The ways of assigning that a member supports, the one it likes best first. All can do the last, so one is elected
-    /// that not everybody likes best. They differ by name only.
+    /// The ways of assigning that a member supports, the one it likes best first. All can do the last, so one is
+    /// elected that not everybody likes best. They differ by name only.
     func assignors(likingFair likesFair: Bool) -> [String] {
         let common = self == .eager ? "range" : "cooperative-sticky"
         return likesFair ? ["fair", common] : [common]
