@@ -153,6 +153,16 @@ import Testing
         #expect(strange.state == .stable && ConsumerGroup(converting: strange, Self.topics) == nil)
     }
 
+    @Test func `a group is not converted while members have partitions of a topic that is not known`() {
+        let unknown = SubscribedTopics(version: 1, topics: [])
+        let assigned = Self.classic([("a", [], [0, 1]), ("b", [], [2, 3])])
+        #expect(ConsumerGroup(converting: assigned, unknown) == nil, "others would get them when it is known")
+        let givingUp = Self.classic([("a", [0], []), ("b", [], [])])
+        #expect(ConsumerGroup(converting: givingUp, unknown) == nil, "it may still have what it is to give up")
+        let idle = Self.classic([("a", [], []), ("b", [], [])])
+        #expect(ConsumerGroup(converting: idle, unknown) != nil, "nobody has any")
+    }
+
     @Test func `when the last member of the new protocol leaves, the others go on with the classic one`() throws {
         var table = GroupTable()
         func apply(_ action: GroupCommand.Action) -> CommandResult {

@@ -53,4 +53,15 @@ extension ClassicGroup {
             topics.formUnion(ConsumerSubscription.topics(in: metadata) ?? [])
         }
     }
+
+    /// Whether a member has, or may not have given up yet, partitions of a topic that others may get too and that is
+    /// not among those found: it is too new for whoever found them, or deleted and the members have not heard of it.
+    func hasPartitions(outside found: SubscribedTopics) -> Bool {
+        let missing = (subscribedTopics ?? []).subtracting(found.topics.map(\.name))
+        return !missing.isEmpty && members.values.contains { member in
+            let assigned = ConsumerAssignment(member.assignment)?.partitions ?? []
+            let owned = ConsumerSubscription(member.metadata(for: protocolName))?.owned ?? []
+            return (assigned + owned).contains { missing.contains($0.topic) }
+        }
+    }
 }

@@ -178,9 +178,12 @@ extension ConsumerGroup {
     ///
     /// - Parameter found: the topics that members subscribe to.
     /// - Returns: nil if that cannot be: while it rebalances nobody knows what the members have, and what they say to
-    ///   each other may be in a language of their own.
+    ///   each other may be in a language of their own. What they have of a topic that is not found would be nobody's,
+    ///   and given to others once the topic is known.
     init?(converting group: ClassicGroup, _ found: SubscribedTopics) {
-        guard group.state == .stable, group.protocolType == ConsumerProtocol.protocolType else { return nil }
+        guard group.state == .stable, group.protocolType == ConsumerProtocol.protocolType,
+            !group.hasPartitions(outside: found)
+        else { return nil }
         self.init()
         learn(found)
         for former in group.sortedMembers {

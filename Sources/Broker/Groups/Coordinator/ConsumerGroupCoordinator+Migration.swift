@@ -40,12 +40,18 @@ extension ConsumerGroupCoordinator {
     private static let rebalances = ConsumerGroupRefusal(
         .coordinatorLoadInProgress, "the group rebalances by the classic protocol and changes it after that")
 
+    /// What passes as soon as this broker hears of the topic, or the members hear that it is deleted.
+    private static let lacksTopics = ConsumerGroupRefusal(
+        .coordinatorLoadInProgress, "a member has partitions of a topic that this broker does not know")
+
     private func topicsToConvert(_ classic: ClassicGroup) throws(ConsumerGroupRefusal) -> SubscribedTopics {
         guard configuration.migration.convertsToConsumer, let names = classic.subscribedTopics else {
             throw ConsumerGroupRefusal(.groupIDNotFound, "the members of this group use the classic protocol")
         }
         guard classic.state == .stable, surroundings.knowsAllTopics() else { throw Self.rebalances }
-        return subscribedTopics(names)
+        let topics = subscribedTopics(names)
+        guard !classic.hasPartitions(outside: topics) else { throw Self.lacksTopics }
+        return topics
     }
 
     private func subscribedTopics(_ names: Set<String>) -> SubscribedTopics {

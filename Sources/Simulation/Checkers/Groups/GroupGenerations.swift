@@ -11,7 +11,7 @@ final class GroupGenerations {
     private unowned let world: World
     private var newest: [String: Int32] = [:]
     private var leaders: [Generation: String] = [:]
-    private var assignments: [Generation: [String: [Lane]]] = [:]
+    private var assignments: [Generation: [String: Set<AnyHashable>]] = [:]
 
     init(in world: World) { self.world = world }
 
@@ -36,16 +36,20 @@ final class GroupGenerations {
     }
 
     /// A member was told its assignment.
-    func assigned(_ group: String, _ number: Int32, member: String, lanes: [Lane]) {
+    ///
+    /// - Parameter partitions: by the topic's id or name, the same way in all of a group.
+    func assigned<Partition: Hashable>(_ group: String, _ number: Int32, member: String, partitions: [Partition]) {
         let generation = Generation(group: group, number: number)
         for (other, theirs) in (assignments[generation] ?? [:]).sorted(by: { $0.key < $1.key }) where other != member {
-            if let lane = Set(theirs).intersection(lanes).min() {
-                world.failPromise("group \(group), generation \(number): \(other) and \(member) are assigned \(lane)")
+            if let partition = partitions.first(where: { theirs.contains($0) }) {
+                world.failPromise(
+                    "group \(group), generation \(number): \(other) and \(member) are assigned \(partition)")
             }
         }
-        if let before = assignments[generation]?.updateValue(lanes, forKey: member), before != lanes {
+        let assigned = Set<AnyHashable>(partitions)
+        if let before = assignments[generation]?.updateValue(assigned, forKey: member), before != assigned {
             world.failPromise("group \(group), generation \(number): \(member) has two assignments")
         }
-        assignments[generation, default: [:]][member] = lanes
+        assignments[generation, default: [:]][member] = assigned
     }
 }

@@ -64,6 +64,9 @@ final class PartitionClaims {
     /// It may end sooner than was thought.
     func cap(_ claim: Claim, at end: Instant) { claim.end = min(claim.end, end) }
 
+    /// Whether the group may have given its lanes to others.
+    func isOver(_ claim: Claim) -> Bool { claim.end <= world.scheduler.now }
+
     func giveUp(_ lanes: Set<Lane>, of claim: Claim) { claim.lanes.subtract(lanes) }
 
     func giveUpAll(of claim: Claim) {

@@ -2,35 +2,28 @@ import Basics
 import KafkaWire
 import NIOCore
 
-/// What members of a classic group tell each other through the broker.
-enum ClassicAssignment {
-    /// A subscription as Kafka's clients write it, which the broker reads: version 0, names, no user data.
-    static func subscription(to names: [String]) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        bytes.writeInteger(Int16(0))
-        bytes.writeInteger(Int32(names.count))
-        for name in names {
-            bytes.writeInteger(Int16(name.utf8.count))
-            bytes.writeString(name)
+/// What the leader of a classic group gives to its members, and how they write it for each other.
+struct ClassicAssignment {
+    var members: [(memberID: String, lanes: [Lane])]
+    /// All that somebody subscribes to.
+    var wanted: [Lane]
+    /// How much of it nobody gets yet, since another than who shall have it has not given it up.
+    var withheld: Int
+
+    /// Each topic's partitions in consecutive ranges, in the order of its subscribers.
+    static func ranges(_ subscriptions: [ClassicSubscription], _ topics: [ClusterView.Topic]) -> [[Lane]] {
+        var lanes = Array(repeating: [Lane](), count: subscriptions.count)
+        for topic in topics.sorted(by: { $0.name < $1.name }) {
+            let subscribers = subscriptions.indices.filter { subscriptions[$0].topics.contains(topic.name) }
+            guard !subscribers.isEmpty else { continue }
+            for (number, lane) in topic.lanes.enumerated() {
+                lanes[subscribers[number * subscribers.count / topic.lanes.count]].append(lane)
+            }
         }
-        bytes.writeInteger(Int32(-1))
-        return bytes
+        return lanes
     }
 
-    static func names(in subscription: ByteBuffer) -> [String]? {
-        var bytes = subscription
-        guard let version: Int16 = bytes.readInteger(), version == 0, let count: Int32 = bytes.readInteger() else {
-            return nil
-        }
-        var names: [String] = []
-        for _ in 0..<count {
-            guard let length: Int16 = bytes.readInteger(), let name = bytes.readString(length: Int(length)) else {
-                return nil
-            }
-            names.append(name)
-        }
-        return names
-    }
+    // MARK: Bytes
 
     /// An assignment, which the broker does not look into: lanes by their topics' ids, so that no name can mislead.
     static func encode(_ lanes: [Lane]) -> ByteBuffer {
@@ -60,51 +53,22 @@ enum ClassicAssignment {
     static func encode(_ lanes: [Lane], _ topics: [ClusterView.Topic]) -> ByteBuffer {
         var bytes = ByteBuffer()
         bytes.writeInteger(Int16(0))
-        let byTopic = GroupReader.byTopic(lanes)
-        bytes.writeInteger(Int32(byTopic.count))
-        for (id, lanes) in byTopic {
-            let name = topics.first { $0.id == id }?.name ?? ""
-            bytes.writeInteger(Int16(name.utf8.count))
-            bytes.writeString(name)
-            bytes.writeInteger(Int32(lanes.count))
-            for lane in lanes { bytes.writeInteger(lane.partition) }
-        }
+        bytes.write(Set(lanes.map { lane in
+            NamedPartition(topic: topics.first { $0.id == lane.topic }?.name ?? "", number: lane.partition)
+        }))
         bytes.writeInteger(Int32(-1))
         return bytes
     }
 
     /// The same read back; nil if these bytes are no such assignment.
-    static func decodeNames(_ assignment: ByteBuffer) -> [(name: String, partition: Int32)]? {
+    static func decodeNames(_ assignment: ByteBuffer) -> Set<NamedPartition>? {
         var bytes = assignment
         guard bytes.readableBytes > 0 else { return [] }
-        guard let _: Int16 = bytes.readInteger(), let count: Int32 = bytes.readInteger() else { return nil }
-        var named: [(name: String, partition: Int32)] = []
-        for _ in 0..<count {
-            guard let length: Int16 = bytes.readInteger(), let name = bytes.readString(length: Int(length)),
-                let partitionCount: Int32 = bytes.readInteger()
-            else { return nil }
-            for _ in 0..<partitionCount {
-                guard let partition: Int32 = bytes.readInteger() else { return nil }
-                named.append((name, partition))
-            }
-        }
-        return named
+        guard let _: Int16 = bytes.readInteger() else { return nil }
+        return bytes.readNamedPartitions()
     }
+}
 
-    /// Each topic's partitions in consecutive ranges, in the order of its subscribers.
-    static func range(
-        _ members: [JoinGroupResponse.Member], _ topics: [ClusterView.Topic]
-    ) -> [(memberID: String, lanes: [Lane])] {
-        let sorted = members.sorted { ($0.groupInstanceID ?? $0.memberID) < ($1.groupInstanceID ?? $1.memberID) }
-        let subscriptions = sorted.map { names(in: $0.metadata) ?? [] }
-        var lanes = Array(repeating: [Lane](), count: sorted.count)
-        for topic in topics.sorted(by: { $0.name < $1.name }) {
-            let subscribers = sorted.indices.filter { subscriptions[$0].contains(topic.name) }
-            for partition in 0..<Int(topic.partitionCount) where !subscribers.isEmpty {
-                let owner = subscribers[partition * subscribers.count / Int(topic.partitionCount)]
-                lanes[owner].append(Lane(topic: topic.id, partition: Int32(partition)))
-            }
-        }
-        return zip(sorted, lanes).map { ($0.memberID, $1) }
-    }
+extension ClusterView.Topic {
+    var lanes: [Lane] { (0..<partitionCount).map { Lane(topic: id, partition: $0) } }
 }

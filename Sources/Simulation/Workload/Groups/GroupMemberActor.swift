@@ -3,7 +3,8 @@ import KafkaWire
 import NIOCore
 
 /// A member of a group of the classic protocol: joins, assigns if it leads, sends heartbeats, reads and commits what it
-/// has, and gives up all of it whenever the group rebalances.
+/// has. When the group rebalances it gives up all of it if the group does so eagerly; else it goes on with it, gives up
+/// what it is not assigned any more, and joins again.
 ///
 /// Owner: the `GroupWorkload`. One request about its membership under way.
 final class GroupMemberActor: GroupMember {
@@ -13,38 +14,29 @@ final class GroupMemberActor: GroupMember {
         case member
     }
 
-    private struct Led {
-        let members: [JoinGroupResponse.Member]
-        /// What is to be assigned.
-        let lanes: [Lane]
-        /// The generation has its assignment from the leader's former self.
-        let isInherited: Bool
-    }
-
     let plan: GroupPlan
     let reader: GroupReader
     private let name: String
-    private let instanceID: String?
     private let process: MemberProcess
     private let groups: GroupHistory
     private var random: RandomSource
     private var state = State.outside
-    private var memberID = ""
-    private var generation: Int32 = -1
-    /// The way of assigning that the generation agreed on. They differ by name only.
+    private var membership: ClassicMembership
+    /// The generation that has assigned to it what it has; nil if it has nothing.
+    private var assignedGeneration: Int32?
+    /// The way of assigning that the generation agreed on.
     private var protocolName: String?
-    private var claim: PartitionClaims.Claim
+    private let holdings: ClassicHoldings
     private(set) var subscription: [String]
-    /// What the group was told of it last.
-    private var toldSubscription: [String] = []
+    /// What the group was told of it last, and when.
+    private var told = ClassicSubscription(to: [], claim: nil)
+    private var toldAt = Instant.zero
     /// Counts its attempts to join: what was asked for an earlier one is of no interest any more.
     private var round = 0
     /// Of the generation that it leads, if it does.
-    private var led: Led?
-    /// What it is assigned of topics that it does not know yet, where assignments name them.
-    private var unknown: [(name: String, partition: Int32)] = []
-    /// When what the coordinator has confirmed last was asked for.
-    private var confirmed = Instant.zero
+    private var led: LedGeneration?
+    /// Whether it has still something that it is not assigned any more.
+    private var isGivingUp = false
     private var isFinishing = false
     private var world: World { process.world }
 
@@ -54,16 +46,17 @@ final class GroupMemberActor: GroupMember {
         self.name = name
         self.plan = plan
         self.groups = groups
-        instanceID = isStatic ? name : nil
+        membership = ClassicMembership(plan: plan, instanceID: isStatic ? name : nil)
         subscription = plan.topicNames
         random = world.random.fork(name)
         process = MemberProcess(name, plan, in: world, history: history)
         reader = GroupReader(name, plan, process, history: history, groups: groups)
-        claim = PartitionClaims.Claim(name, of: plan.id)
+        holdings = ClassicHoldings(name, plan, reader, groups)
         reader.identity = { [unowned self] in
-            guard state == .member else { return nil }
+            guard let assignedGeneration else { return nil }
             return GroupReader.Identity(
-                memberID: memberID, epoch: generation, instanceID: instanceID, claim: claim, round: round)
+                memberID: membership.memberID, epoch: assignedGeneration, instanceID: membership.instanceID,
+                claim: holdings.claim, round: round)
         }
         reader.onRefusal = { [unowned self] code, identity in
             if identity.round == round, state == .member { refused(code) }
@@ -78,8 +71,8 @@ final class GroupMemberActor: GroupMember {
     func finish() { isFinishing = true }
 
     var standing: MemberStanding? {
-        guard state == .member else { return nil }
-        return MemberStanding(name: name, epoch: generation, lanes: reader.lanes.sorted())
+        guard state == .member, !isGivingUp else { return nil }
+        return MemberStanding(name: name, epoch: membership.generation, lanes: reader.lanes.sorted())
     }
 
     // MARK: Life
@@ -87,22 +80,25 @@ final class GroupMemberActor: GroupMember {
     private func begin() {
         process.begin()
         state = .outside
-        memberID = ""
-        generation = -1
-        claim = PartitionClaims.Claim("\(name) (\(process.starts))", of: plan.id)
+        membership.forget()
+        holdings.begin("\(name) (\(process.starts))")
         reader.start()
         process.refreshView { [weak self] in self?.join() }
         beat()
     }
 
     private func end(isMachine: Bool = false) {
-        groups.claims.giveUpAll(of: claim)
-        reader.giveUpAll()
+        giveUpAll()
         round += 1
         state = .outside
         process.end(isMachine: isMachine)
         let delay = TimeSpan.milliseconds(Int64(100 + random.next() % 4_000))
         world.scheduler.after(delay) { [weak self] in self?.begin() }
+    }
+
+    private func giveUpAll() {
+        holdings.giveUpAll()
+        assignedGeneration = nil
     }
 
     private func meetFate() {
@@ -134,28 +130,19 @@ final class GroupMemberActor: GroupMember {
         let commitsFirst = random.next() % 2 == 0
         let leaving = { [weak self] in
             guard let self, state == .member else { return }
-            groups.claims.giveUpAll(of: claim)
-            reader.giveUpAll()
+            giveUpAll()
             state = .outside
             round += 1
-            let request = LeaveGroupRequest { request in
-                request.groupID = plan.id
-                request.members = [
-                    LeaveGroupRequest.Member {
-                        $0.memberID = memberID
-                        $0.groupInstanceID = instanceID
-                    }
-                ]
-            }
-            process.askCoordinator(request) { [weak self] _ in self?.end() }
+            process.askCoordinator(membership.leave) { [weak self] _ in self?.end() }
         }
         if commitsFirst { reader.commit(then: leaving) } else { leaving() }
     }
 
     // MARK: Joining
 
-    /// Gives up all it has, having committed it perhaps.
+    /// Joins again, having committed what it has perhaps. What it is giving up it gives up before.
     private func rejoin() {
+        guard !isGivingUp else { return }
         let current = round
         let join = { [weak self] in
             guard let self, round == current else { return }
@@ -178,46 +165,36 @@ final class GroupMemberActor: GroupMember {
         round += 1
         state = .joining
         led = nil
-        unknown = []
-        groups.claims.giveUpAll(of: claim)
-        reader.giveUpAll()
+        isGivingUp = false
+        if plan.rebalanceProtocol == .eager { giveUpAll() }
+        holdings.giveUp(holdings.owned.filter { !subscription.contains($0.topic) })
         let current = round, least = groups.generations.newest(of: scope)
         let timeout = TimeSpan.milliseconds(plan.rebalanceTimeout + 2_000)
-        toldSubscription = subscription
-        process.askCoordinator(joinRequest, timeout: timeout) { [weak self] response in
+        told = ClassicSubscription(to: subscription, claim: claimed)
+        toldAt = world.scheduler.now
+        let assignors = plan.rebalanceProtocol.assignors(likingFair: name.hasSuffix("0"))
+        process.askCoordinator(membership.join(told, assignors: assignors), timeout: timeout) { [weak self] response in
             guard let self, round == current else { return }
             guard let response else { return joinLater() }
             joined(response, least: least)
         }
     }
 
-    private var joinRequest: JoinGroupRequest {
-        JoinGroupRequest { request in
-            request.groupID = plan.id
-            request.sessionTimeoutMs = Int32(plan.sessionTimeout)
-            request.rebalanceTimeoutMs = Int32(plan.rebalanceTimeout)
-            request.memberID = memberID
-            request.groupInstanceID = instanceID
-            request.protocolType = "consumer"
-            // All can do the second, so one is elected that not everybody likes best.
-            request.protocols = (name.hasSuffix("0") ? ["fair", "range"] : ["range"]).map { way in
-                JoinGroupRequest.SupportedProtocol {
-                    $0.name = way
-                    $0.metadata = ClassicAssignment.subscription(to: subscription)
-                }
-            }
-        }
+    private var claimed: ClassicSubscription.Claim? {
+        guard plan.rebalanceProtocol == .cooperative else { return nil }
+        return ClassicSubscription.Claim(partitions: holdings.owned, generation: membership.generation)
     }
 
     private func joined(_ response: JoinGroupResponse, least: Int32) {
         switch response.errorCode {
         case .none:
-            memberID = response.memberID
-            generation = response.generationID
+            membership.memberID = response.memberID
+            forgetIfMissed(response.generationID)
+            membership.generation = response.generationID
             protocolName = response.protocolName
-            let leads = response.leader == memberID
+            let leads = response.leader == response.memberID
             groups.generations.joined(
-                scope, generation, member: instanceID ?? memberID, leads: leads, least: least)
+                scope, response.generationID, member: membership.name, leads: leads, least: least)
             guard leads else { return sync([]) }
             let current = round
             process.refreshView { [weak self] in
@@ -225,22 +202,31 @@ final class GroupMemberActor: GroupMember {
                 lead(response.members, skipsAssignment: response.skipAssignment)
             }
         case .memberIDRequired:
-            memberID = response.memberID
+            membership.memberID = response.memberID
             join()
         default: refused(response.errorCode)
         }
     }
 
+    /// Where generations were made without it, and its claim is over, others may have had what it has.
+    private func forgetIfMissed(_ new: Int32) {
+        let last = membership.generation
+        if holdings.isClaimOver, !(last...last + 1).contains(new) { giveUpAll() }
+    }
+
     /// - Parameter skipsAssignment: the group has its assignment from a former self, and takes no other (KIP-814).
     private func lead(_ members: [JoinGroupResponse.Member], skipsAssignment: Bool) {
-        let assignment = ClassicAssignment.range(members, process.view.topics)
-        led = Led(
-            members: members, lanes: assignment.flatMap(\.lanes).sorted(), isInherited: skipsAssignment)
+        let assignment = plan.rebalanceProtocol.assignment(to: members, of: process.view.topics)
+        let patienceEnd = assignment.withheld == 0 || skipsAssignment
+            ? Instant.distantFuture : world.scheduler.now + .milliseconds(2 * plan.rebalanceTimeout)
+        led = LedGeneration(
+            members: members, wanted: assignment.wanted, isInherited: skipsAssignment, patienceEnd: patienceEnd)
         guard !skipsAssignment else { return sync([]) }
-        sync(assignment.map { memberID, lanes in
+        if assignment.withheld > 0 { world.tell("\(name): withholds \(assignment.withheld) lanes") }
+        sync(assignment.members.map { memberID, lanes in
             SyncGroupRequest.Assignment {
                 $0.memberID = memberID
-                $0.assignment = plan.kind == .mixed
+                $0.assignment = plan.assignsByName
                     ? ClassicAssignment.encode(lanes, process.view.topics) : ClassicAssignment.encode(lanes)
             }
         })
@@ -248,15 +234,7 @@ final class GroupMemberActor: GroupMember {
 
     private func sync(_ assignments: [SyncGroupRequest.Assignment]) {
         let current = round, sent = world.scheduler.now
-        let request = SyncGroupRequest { request in
-            request.groupID = plan.id
-            request.generationID = generation
-            request.memberID = memberID
-            request.groupInstanceID = instanceID
-            request.protocolType = "consumer"
-            request.protocolName = protocolName
-            request.assignments = assignments
-        }
+        let request = membership.sync(assignments, protocolName: protocolName)
         let timeout = TimeSpan.milliseconds(plan.rebalanceTimeout + 2_000)
         process.askCoordinator(request, timeout: timeout) { [weak self] response in
             guard let self, round == current else { return }
@@ -267,51 +245,60 @@ final class GroupMemberActor: GroupMember {
     }
 
     private func synced(_ assignment: ByteBuffer, _ sent: Instant) {
-        confirmed = sent
-        guard plan.kind != .mixed else { return syncedByName(assignment) }
-        guard let lanes = ClassicAssignment.decode(assignment) else {
+        let generation = membership.generation
+        if plan.assignsByName, let partitions = ClassicAssignment.decodeNames(assignment) {
+            if plan.kind == .classic {
+                groups.generations.assigned(
+                    plan.id, generation, member: membership.name, partitions: partitions.sorted())
+            }
+            return reconcile(with: partitions, sent)
+        }
+        guard !plan.assignsByName, let lanes = ClassicAssignment.decode(assignment) else {
             return world.fail("group \(plan.id): \(name) gets an assignment that nobody made")
         }
-        groups.generations.assigned(plan.id, generation, member: instanceID ?? memberID, lanes: lanes)
-        state = .member
-        world.tell("\(name): generation \(generation) with \(lanes.count) lanes\(led == nil ? "" : ", leads")")
-        groups.claims.take(Set(lanes), for: claim, until: sent + claimSpan)
-        reader.take(Set(lanes))
+        groups.generations.assigned(plan.id, generation, member: membership.name, partitions: lanes)
+        begin(lanes.count, sent, giveUpBy: .distantFuture)
+        holdings.take(Set(lanes))
     }
 
-    private func syncedByName(_ assignment: ByteBuffer) {
-        guard let named = ClassicAssignment.decodeNames(assignment) else {
-            return world.fail("group \(plan.id): \(name) gets an assignment that nobody made")
-        }
-        unknown = named
+    private func begin(_ count: Int, _ sent: Instant, giveUpBy end: Instant) {
         state = .member
-        world.tell("\(name): generation \(generation) with \(named.count) lanes\(led == nil ? "" : ", leads")")
-        takeKnown()
+        assignedGeneration = membership.generation
+        world.tell("\(name): generation \(membership.generation) with \(count) lanes\(led == nil ? "" : ", leads")")
+        holdings.begin(confirmed: sent, giveUpBy: end)
     }
 
-    /// Takes those of the lanes assigned by name that it knows by now.
-    private func takeKnown() {
-        let topics = process.view.topics
-        var lanes: Set<Lane> = [], unknown: [(name: String, partition: Int32)] = []
-        for named in self.unknown {
-            if let topic = topics.first(where: { $0.name == named.name && $0.partitionCount > named.partition }) {
-                lanes.insert(Lane(topic: topic.id, partition: named.partition))
-            } else {
-                unknown.append(named)
+    /// Gives up what the group does not want it to have, and joins again at once, so that others can have that.
+    private func reconcile(with partitions: Set<NamedPartition>, _ sent: Instant) {
+        let mustGiveUp = told.claim?.partitions.isSubset(of: partitions) == false
+        // A group of the new protocol counts from when the member joined.
+        let end = mustGiveUp && plan.kind == .mixed
+            ? toldAt + .milliseconds(plan.rebalanceTimeout - 20) : Instant.distantFuture
+        begin(partitions.count, sent, giveUpBy: end)
+        let view = process.view
+        guard mustGiveUp else { return holdings.take(partitions, view.topics) }
+        isGivingUp = true
+        let surplus = holdings.owned.subtracting(partitions), current = round
+        world.tell("\(name): gives up \(surplus.count) lanes")
+        let isSlow = random.next() % 16 == 0 && !isFinishing
+        let release = { [weak self] in
+            guard let self, round == current else { return }
+            holdings.stopReading(surplus)
+            process.after(.milliseconds(Int64(random.next() % (isSlow ? 5_000 : 200)))) { [weak self] in
+                guard let self, round == current else { return }
+                holdings.giveUp(surplus)
+                holdings.take(partitions, view.topics)
+                isGivingUp = false
+                rejoin()
             }
         }
-        self.unknown = unknown
-        groups.claims.take(lanes, for: claim, until: confirmed + claimSpan)
-        reader.take(lanes)
+        if random.next() % 2 == 0 { reader.commit(then: release) } else { release() }
     }
 
     // MARK: Membership
 
     /// Whose generations only grow: in a group of the new protocol each member has its own.
-    private var scope: String { plan.kind == .mixed ? "\(plan.id) \(memberID)" : plan.id }
-
-    /// How long what the coordinator has confirmed holds, measured by a clock that may be a little fast.
-    private var claimSpan: TimeSpan { .milliseconds(min(plan.sessionTimeout, plan.rebalanceTimeout) - 20) }
+    private var scope: String { plan.kind == .mixed ? "\(plan.id) \(membership.memberID)" : plan.id }
 
     /// A heartbeat now and then while it is a member, for the life of the process.
     private func beat() {
@@ -324,41 +311,32 @@ final class GroupMemberActor: GroupMember {
 
     private func heartbeat() {
         let current = round, sent = world.scheduler.now
-        let request = HeartbeatRequest {
-            $0.groupID = plan.id
-            $0.generationID = generation
-            $0.memberID = memberID
-            $0.groupInstanceID = instanceID
-        }
-        process.askCoordinator(request, timeout: .milliseconds(1_500)) { [weak self] response in
+        process.askCoordinator(membership.heartbeat, timeout: .milliseconds(1_500)) { [weak self] response in
             guard let self, let response, round == current, state == .member else { return }
             guard response.errorCode == .none else { return refused(response.errorCode) }
-            confirmed = sent
-            groups.claims.renew(claim, until: sent + claimSpan)
+            holdings.confirm(sent)
             // It may have changed while the member was joining.
-            if subscription != toldSubscription { return rejoin() }
+            if subscription != told.topics { return rejoin() }
             lookForUnknown()
             lookForChanges()
         }
     }
 
     private func lookForUnknown() {
-        guard !unknown.isEmpty else { return }
+        guard holdings.hasUnknown else { return }
         let current = round
         process.refreshView { [weak self] in
-            if let self, round == current, state == .member { takeKnown() }
+            if let self, round == current, state == .member { holdings.takeKnown(process.view.topics) }
         }
     }
 
-    /// The leader rejoins when what there is to assign has changed; and when its former self made the assignment, since
-    /// it does not know what the others got then.
     private func lookForChanges() {
         guard led != nil, random.next() % 2 == 0 else { return }
         let current = round
         process.refreshView { [weak self] in
             guard let self, round == current, state == .member, let led else { return }
-            let lanes = ClassicAssignment.range(led.members, process.view.topics).flatMap(\.lanes).sorted()
-            if led.isInherited || lanes != led.lanes { rejoin() }
+            let wanted = plan.rebalanceProtocol.assignment(to: led.members, of: process.view.topics).wanted
+            if led.isOutdated(wanted, now: world.scheduler.now) { rejoin() }
         }
     }
 
@@ -368,11 +346,12 @@ final class GroupMemberActor: GroupMember {
         switch code {
         case .rebalanceInProgress: rejoin()
         case .illegalGeneration:
-            generation = -1
+            giveUpAll()
+            membership.generation = -1
             join()
         case .unknownMemberID, .fencedInstanceID:
-            memberID = ""
-            generation = -1
+            giveUpAll()
+            membership.forget()
             join()
         case _ where code.asksForCoordinator:
             process.forgetCoordinator()

@@ -17,6 +17,8 @@ struct GroupPlan {
     /// Whether offsets are committed and fetched by the topics' names, as older clients do, and not by their ids.
     let namesTopics: Bool
     let kind: Kind
+    /// Of its classic members.
+    var rebalanceProtocol = RebalanceProtocol.eager
     /// Shortest and longest time between two things that happen to a member.
     var fateMin = TimeSpan.seconds(1)
     var fateMax = TimeSpan.seconds(6)
@@ -28,6 +30,9 @@ struct GroupPlan {
     static let consumerSessionTimeout: Milliseconds = 3_000
     static let sessionTimeoutMax: Milliseconds = 5_000
     static let heartbeatInterval: Milliseconds = 700
+
+    /// Whether assignments name topics: the broker reads them, or members claim by name what they have.
+    var assignsByName: Bool { kind == .mixed || rebalanceProtocol == .cooperative }
 
     func subscribes(to name: String) -> Bool { topicNames.contains(name) }
 }

@@ -19,9 +19,12 @@ final class GroupWorkload {
             + Array(repeating: .consumer, count: options.consumerGroups)
             + Array(repeating: .mixed, count: options.mixedGroups)
         for (number, kind) in kinds.enumerated() {
-            let plan = Self.plan("\(kind)-\(number)", kind, &random)
-            // Members of either protocol must mean the same by a name.
-            if kind == .mixed { plan.topicNames.forEach { _ = history.pin($0) } }
+            var plan = Self.plan("\(kind)-\(number)", kind, &random)
+            // Drawn apart, so that an eager group is what it was before there were others.
+            var draw = world.random.fork("rebalance protocol of \(plan.id)")
+            if draw.next() % 2 == 0 { plan.rebalanceProtocol = .cooperative }
+            // All members must mean the same by a name.
+            if plan.assignsByName { plan.topicNames.forEach { _ = history.pin($0) } }
             for position in 0..<1 + Int(random.next() % UInt64(max(1, options.groupMembersMax))) {
                 let name = "\(plan.id)-member-\(position)", isStatic = random.next() % 4 == 0
                 let isClassic = kind == .classic || kind == .mixed && random.next() % 2 == 0
