@@ -27,7 +27,9 @@ struct Node: Sendable {
     let address: SocketAddress
     private let transport: NIOLoopBound<LoopbackTransport>
 
-    static func start(_ id: NodeID, of voters: [NodeID], directory: String, on loop: any EventLoop) async throws -> Node {
+    static func start(
+        _ id: NodeID, of voters: [NodeID], directory: String, on loop: any EventLoop
+    ) async throws -> Node {
         let storage = StorageThread(name: "writer-\(id)")
         let encoder = StorageThread(name: "encoder-\(id)")
         let transport = try await loop.submit { NIOLoopBound(LoopbackTransport(on: loop), eventLoop: loop) }.get()
@@ -37,8 +39,8 @@ struct Node: Sendable {
             configuration, on: loop, encoderThreads: [encoder], logger: Logger(label: "raft-bench")
         ) {
             let log = try SegmentLog.open(
-                options: SegmentLogOptions(directory: "\(directory)/\(id)"), fileSystem: POSIXFileSystem(), eventLoop: loop,
-                writer: storage, reader: encoder)
+                options: SegmentLogOptions(directory: "\(directory)/\(id)"), fileSystem: POSIXFileSystem(),
+                eventLoop: loop, writer: storage, reader: encoder)
             return (CommandCounter(), SegmentBlockLog(log), transport.value)
         }
         let listener = try await ServerBootstrap(group: loop)

@@ -23,7 +23,7 @@ struct RaftBench: AsyncParsableCommand {
     var seconds = 3.0
     @Option(help: "Seconds before the measurement.")
     var warmup = 1.0
-    @Option(help: "Who proposes: 'tasks', each waiting for its command, or 'loop', callbacks on the leader's event loop.")
+    @Option(help: "Who proposes: 'tasks', each waiting for its command, or 'loop', callbacks on the leader's loop.")
     var callers = Callers.tasks
 
     enum Callers: String, ExpressibleByArgument { case tasks, loop }
