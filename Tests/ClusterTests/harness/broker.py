@@ -16,13 +16,23 @@ BINARY = os.environ.get("MARTLET_BIN", str(REPOSITORY / ".build/debug/martlet"))
 SEGMENT_MIB = 4
 
 
-def free_port():
-    """A port that nobody listens on, below the range from which the kernel takes ports for outgoing connections.
+def _own_ports():
+    """Ports of this process of the tests, in a random order: another one, beside it, must not take the port of a broker
+    that is about to start, or is down for a moment. All are below the range from which the kernel takes ports for
+    outgoing connections."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 5
+    ports = list(range(20_000 + 2_000 * worker, 22_000 + 2_000 * worker))
+    random.shuffle(ports)
+    return ports
 
-    A broker keeps its port over a restart; in the kernel's range some client's connection could take it meanwhile.
-    """
+
+_PORTS = _own_ports()
+
+
+def free_port():
+    """A port that nobody listens on and that was not given to another broker."""
     while True:
-        port = random.randint(20_000, 30_000)
+        port = _PORTS.pop()
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
