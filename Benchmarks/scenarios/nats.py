@@ -56,12 +56,15 @@ def run(entry, seconds):
     with Cluster(3) as cluster:
         martlet = cluster.bench(
             "produce", *load(RECORD_BYTES, batch, depth, "random", connections), *timed(seconds))
-    return {
+    found = {
         "martlet": {"recordsPerSecond": martlet["recordsPerSecond"], **martlet["latency"]},
         "default": publish(seconds, False, connections, window),
         "flushed": publish(seconds, True, connections, window),
         "version": version(PACKAGES[0]),
     }
+    if found["flushed"]["recordsPerSecond"] == 0:
+        raise SystemExit(f"JetStream stored no message in {seconds} s with every write flushed; choose more --seconds")
+    return found
 
 
 NAMES = {

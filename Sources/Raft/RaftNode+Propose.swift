@@ -48,6 +48,7 @@ extension RaftNode {
             return .commandTooLarge(bytes: bytes, limit: BlockLimits.entryPayloadBytesMax)
         }
         // When nothing waits a command is taken whatever its size, or one above the bound could never be.
+        // Its head is not written yet, and goes beyond the bound by `headBytesMax` at most.
         guard !pending.isEmpty else { return nil }
         return pendingBytes + bytes > configuration.pendingBytesMax ? .overloaded : nil
     }
