@@ -8,6 +8,7 @@ let strict: [SwiftSetting] = [
 ]
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioLocks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
@@ -47,7 +48,9 @@ let package = Package(
         .systemLibrary(name: "CCodecs", providers: [.apt(["zlib1g-dev", "liblz4-dev", "libsnappy-dev"])]),
         .target(name: "Basics", swiftSettings: strict),
         .target(name: "RaftCore", dependencies: ["Basics", deque], swiftSettings: strict),
-        .target(name: "SegmentLog", dependencies: ["Basics", "CMartlet", "CZstd", nioCore, deque], swiftSettings: strict),
+        .target(
+            name: "SegmentLog", dependencies: ["Basics", "CMartlet", "CZstd", nioCore, nioLocks, deque],
+            swiftSettings: strict),
         .target(name: "Raft", dependencies: ["RaftCore", "SegmentLog", nioCore, deque, logging], swiftSettings: strict),
         .executableTarget(
             name: "raft-counter", dependencies: ["Raft", nioPosix, logging], path: "Sources/RaftCounter",
@@ -118,7 +121,8 @@ let package = Package(
         .testTarget(
             name: "RaftCoreTests", dependencies: ["RaftCore", "Basics"], exclude: ["Scripts"], swiftSettings: strict),
         .testTarget(
-            name: "SegmentLogTests", dependencies: ["SegmentLog", "Basics", "CMartlet", nioCore, nioEmbedded, nioPosix],
+            name: "SegmentLogTests",
+            dependencies: ["SegmentLog", "Basics", "CMartlet", nioCore, nioLocks, nioEmbedded, nioPosix],
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "KafkaWireTests", dependencies: ["KafkaWire", "Basics", "CMartlet", nioCore], exclude: ["Fixtures"],

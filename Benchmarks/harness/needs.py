@@ -1,6 +1,7 @@
 """Builds and installs what a scenario needs, once in a run."""
 
 import os
+import platform
 import shutil
 import subprocess
 from functools import cache
@@ -17,7 +18,9 @@ def product(name):
     given = os.environ.get(name.replace("-", "_").upper() + "_BIN")
     if given:
         return given
-    subprocess.run(["swift", "build", "-c", "release", "--product", name], cwd=ROOT, check=True,
+    # As the Makefile does, or each would build all of it anew.
+    static = ["--static-swift-stdlib"] if platform.system() == "Linux" else []
+    subprocess.run(["swift", "build", "-c", "release", *static, "--product", name], cwd=ROOT, check=True,
                    stdout=subprocess.DEVNULL)
     return str(BUILD / "release" / name)
 

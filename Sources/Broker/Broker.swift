@@ -24,6 +24,7 @@ public final class Broker {
     let logger: Logger
     let shards: [Shard]
     let forwarding: any RequestForwarding
+    let coldReads: ColdReadPacer
     let wallClock: () -> Milliseconds
     var random: RandomSource
     var pendingProduces = PendingProduces()
@@ -56,6 +57,8 @@ public final class Broker {
         self.forwarding = forwarding
         self.wallClock = wallClock
         random = RandomSource(seed: seed)
+        let coldReads = ColdReadPacer(configuration.coldReads, eventLoop: eventLoop)
+        self.coldReads = coldReads
         shards = logs.enumerated().map { position, log in
             let id = ShardID(UInt16(position))
             let machine = TopicsFSM(shard: id)
@@ -70,7 +73,7 @@ public final class Broker {
                 configuration: raft, machine: machine, log: log, transport: transport,
                 encoderThreads: encoderThreads,
                 eventLoop: eventLoop, logger: logger)
-            return Shard(id: id, machine: machine, node: node, configuration: configuration)
+            return Shard(id: id, machine: machine, node: node, configuration: configuration, coldReads: coldReads)
         }
     }
 
@@ -98,6 +101,7 @@ public final class Broker {
         loop.preconditionInEventLoop()
         ticker?.cancel()
         catchUpWaiters = []
+        coldReads.shutdown()
         for shard in shards {
             shard.node.shutdown()
             // They hold the shard, which holds the node that holds them.
@@ -152,9 +156,12 @@ public final class Broker {
     func shard(of key: PartitionKey) -> Shard { shards[Int(key.shard(of: shards.count).rawValue)] }
 
     private func applied(_ shard: Shard) {
+        var producedBytes = 0
         shard.machine.takeTouched { key, bytes in
+            producedBytes += bytes
             for task in shard.waitingFetches.tasks(for: key) { task.appended(bytes) }
         }
+        coldReads.produced(producedBytes)
         for topic in shard.machine.takeDeleted() { wakeFetches(of: topic) }
         // Whoever made a topic here may ask for it at any other broker next.
         if shard.machine.takeMetadataChange() { shard.node.announceCommit() }
@@ -299,7 +306,7 @@ public final class Broker {
             if let refusal { return completion(.failure(refusal)) }
         }
         shard.node.propose(head: last, payload: ByteBuffer()) { result in
-            completion(result.map(\.response))
+            completion(result.map { shard.node.response(at: $0) })
         }
     }
 }

@@ -23,6 +23,7 @@ public struct BrokerConfiguration: Sendable {
     public var partitionCountMax: Int32 = 100_000
 
     public var groups = GroupConfiguration()
+    public var coldReads = ColdReadConfiguration()
 
     public var compression: BlockCompression = .zstd(level: 1)
     /// Bytes of produce requests that may wait to be committed, for each shard.

@@ -17,6 +17,7 @@ final class Shard {
     private var offsetTables: OffsetTables
     private var coldBlocks: BlockCache
     private var blockLoads = BlockLoads()
+    private let coldReads: ColdReadPacer
     /// While this broker leads the shard and serves it.
     var groupCoordinator: GroupCoordinator?
     /// Since when this broker leads the shard and serves it; nil while it does not.
@@ -24,8 +25,12 @@ final class Shard {
     /// Deleted topics whose partitions are being dropped.
     private var forgetting: Set<TopicNumber> = []
 
-    init(id: ShardID, machine: TopicsFSM, node: RaftNode<TopicsFSM>, configuration: BrokerConfiguration) {
+    init(
+        id: ShardID, machine: TopicsFSM, node: RaftNode<TopicsFSM>, configuration: BrokerConfiguration,
+        coldReads: ColdReadPacer
+    ) {
         self.id = id
+        self.coldReads = coldReads
         self.machine = machine
         self.node = node
         offsetTables = OffsetTables(bytesMax: configuration.offsetTableBytesMax)
@@ -87,10 +92,14 @@ final class Shard {
 
     private func startLoad(for waiter: BlockLoads.Waiter) {
         let number = blockLoads.begin(from: waiter.index)
-        node.log.read(from: waiter.index, maxBytes: Self.readAheadBytes, decompress: true) { [self] result in
-            let joined = blockLoads.end(number)
-            waiter.completion(result.map { remember($0) })
-            resume(joined)
+        coldReads.requestTurn(for: Self.readAheadBytes) { [self] turn in
+            node.log.read(from: waiter.index, maxBytes: Self.readAheadBytes, decompress: true) { [self] result in
+                let blocks = (try? result.get()) ?? []
+                coldReads.finished(turn, bytes: blocks.reduce(0) { $0 + $1.header.rawLength })
+                let joined = blockLoads.end(number)
+                waiter.completion(result.map { remember($0) })
+                resume(joined)
+            }
         }
     }
 

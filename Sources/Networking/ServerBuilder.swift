@@ -63,7 +63,7 @@ struct ServerBuilder: Sendable {
                 let log = try SegmentLog.open(
                     options: options, fileSystem: POSIXFileSystem(writePath: writePath), eventLoop: loop,
                     writer: threads.writers[shard],
-                    reader: threads.reader)
+                    reader: threads.reader, readHelpers: threads.encoders)
                 report(log.recovery, of: id)
                 parts.value.logs.append(log)
             } catch {
@@ -153,6 +153,7 @@ struct ServerBuilder: Sendable {
         brokerConfiguration.autoCreateTopics = configuration.autoCreateTopics
         brokerConfiguration.defaultPartitionCount = configuration.defaultPartitionCount
         brokerConfiguration.groups = configuration.groups
+        brokerConfiguration.coldReads = configuration.coldReads
         brokerConfiguration.rack = configuration.rack
         brokerConfiguration.logDirectory = LogVolume.absolutePath(configuration.dataDirectory)
         let hello = PeerHello(

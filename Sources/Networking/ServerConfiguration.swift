@@ -46,6 +46,7 @@ public struct ServerConfiguration: Sendable {
     public var autoCreateTopics = true
     public var defaultPartitionCount: Int32 = 1
     public var groups = GroupConfiguration()
+    public var coldReads = ColdReadConfiguration()
     public var rack: String?
     /// Start although acknowledged entries are damaged on disk, and lose them.
     public var acceptDataLoss = false

@@ -6,6 +6,7 @@ public struct Applied<Response: Sendable>: Sendable {
     public var index: LogIndex
     public var response: Response
 
+    @inlinable
     public init(index: LogIndex, response: Response) {
         self.index = index
         self.response = response
@@ -14,18 +15,26 @@ public struct Applied<Response: Sendable>: Sendable {
 
 /// The pending result of `Raft.apply` (hashicorp/raft's `ApplyFuture`). Any number of tasks may await it.
 ///
-/// Owner of the state: the node's event loop. Everybody else hops there, so there is no lock.
+/// Owner of the state: the node's event loop. Everybody else hops there, so there is no lock. Inlinable, as there is
+/// one for each command: what is compiled for every response at once looks up types and allocates in each step.
 public final class ApplyFuture<Response: Sendable>: Sendable {
     public typealias Outcome = Result<Applied<Response>, RaftError>
 
-    private final class State {
-        var outcome: Outcome?
-        var waiting: [(Outcome) -> Void] = []
+    @usableFromInline
+    struct State {
+        @usableFromInline var outcome: Outcome?
+        /// Most often there is one; more wait in `others`.
+        @usableFromInline var first: ((Outcome) -> Void)?
+        @usableFromInline var others: [(Outcome) -> Void] = []
+
+        @inlinable
+        init() {}
     }
 
-    private let loop: any EventLoop
-    private let state: NIOLoopBoundBox<State>
+    @usableFromInline let loop: any EventLoop
+    @usableFromInline let state: NIOLoopBoundBox<State>
 
+    @inlinable
     init(on loop: any EventLoop) {
         self.loop = loop
         state = NIOLoopBoundBox.makeBoxSendingValue(State(), eventLoop: loop)
@@ -42,21 +51,24 @@ public final class ApplyFuture<Response: Sendable>: Sendable {
     }
 
     /// Calls back on the node's event loop, at once if the outcome is known. Must be called on that loop.
+    @inlinable
     public func whenComplete(_ body: @escaping (Outcome) -> Void) {
-        let state = state.value
-        if let outcome = state.outcome {
+        if let outcome = state.value.outcome {
             body(outcome)
+        } else if state.value.first == nil {
+            state.value.first = body
         } else {
-            state.waiting.append(body)
+            state.value.others.append(body)
         }
     }
 
+    @inlinable
     func resolve(_ outcome: Outcome) {
-        let state = state.value
-        invariant(state.outcome == nil, "a future resolves once")
-        state.outcome = outcome
-        let waiting = state.waiting
-        state.waiting = []
-        for body in waiting { body(outcome) }
+        invariant(state.value.outcome == nil, "a future resolves once")
+        let first = state.value.first, others = state.value.others
+        state.value = State()
+        state.value.outcome = outcome
+        first?(outcome)
+        for body in others { body(outcome) }
     }
 }

@@ -14,8 +14,8 @@ import SegmentLog
 ///
 /// All work happens on the event loop given at the start; `node` is what runs there.
 public final class Raft<Machine: FSM>: Sendable {
-    private let loop: any EventLoop
-    private let bound: NIOLoopBound<RaftNode<Machine>>
+    @usableFromInline let loop: any EventLoop
+    @usableFromInline let bound: NIOLoopBound<RaftNode<Machine>>
 
     private init(_ node: RaftNode<Machine>, on loop: any EventLoop) {
         self.loop = loop
@@ -44,21 +44,35 @@ public final class Raft<Machine: FSM>: Sendable {
 
     /// Proposes a command and returns at once. The future resolves when the command is committed on a quorum, flushed
     /// there, and applied here; or with the reason why not.
+    @inlinable
     public func apply(_ command: ByteBuffer) -> ApplyFuture<Machine.Response> {
         propose(.command, payload: command)
     }
 
     /// Resolves when everything proposed before it has been applied here (hashicorp/raft's `Barrier`).
+    @inlinable
     public func barrier() -> ApplyFuture<Machine.Response> {
         propose(.barrier, payload: ByteBuffer())
     }
 
-    private func propose(_ type: EntryType, payload: ByteBuffer) -> ApplyFuture<Machine.Response> {
+    @inlinable
+    func propose(_ type: EntryType, payload: ByteBuffer) -> ApplyFuture<Machine.Response> {
         let future = ApplyFuture<Machine.Response>(on: loop)
-        onLoop { node in
-            node.propose(type: type, head: ByteBuffer(), payload: payload) { future.resolve($0) }
+        if loop.inEventLoop {
+            Self.propose(type, payload, to: bound.value, future)
+        } else {
+            loop.execute { [bound] in Self.propose(type, payload, to: bound.value, future) }
         }
         return future
+    }
+
+    @inlinable
+    static func propose(
+        _ type: EntryType, _ payload: ByteBuffer, to node: RaftNode<Machine>, _ future: ApplyFuture<Machine.Response>
+    ) {
+        node.propose(type: type, head: ByteBuffer(), payload: payload) { result in
+            future.resolve(result.map { Applied(index: $0, response: node.response(at: $0)) })
+        }
     }
 
     /// Asks a quorum whether this node still leads (hashicorp/raft's `VerifyLeader`).

@@ -8,6 +8,8 @@ import SegmentLog
 extension RaftNode {
     /// Bytes of the log read at a time when committed blocks are no longer in memory (after a start).
     private static var replayBytes: Int { 8.mebibytes }
+    /// Bytes of the log whose heads are read at a time.
+    private static var replayHeadsBytes: Int { 32.mebibytes }
 
     func applyCommitted() {
         guard !isReplaying else { return }
@@ -26,6 +28,14 @@ extension RaftNode {
         onApplied?()
         // What was held back by the bound on uncommitted bytes may go on.
         if !pending.isEmpty { scheduleDrain() }
+    }
+
+    /// What the state machine answered to the command at `index`. To be asked by that command's completion, and by
+    /// nobody later.
+    public func response(at index: LogIndex) -> Machine.Response {
+        let position = responses.count - 1 - (appliedIndex - index)
+        invariant(responses.indices.contains(position), "the response at \(index) is not at hand (any more)")
+        return responses[position]
     }
 
     private func noteCatchingUp() {
@@ -55,8 +65,7 @@ extension RaftNode {
         if !inflight.isEmpty, inflight[0].base == block.base, let waiters = inflight.popFirst()?.waiters {
             // By index, as `RaftNode.waiting` says.
             for position in 0..<waiters.count {
-                let applied = Applied(index: block.base + position, response: responses[position])
-                waiters[position].complete?(.success(applied))
+                waiters[position].complete?(.success(block.base + position))
             }
         }
         responses.removeAll(keepingCapacity: true)
@@ -71,7 +80,7 @@ extension RaftNode {
                 self.replayed(result.map { blocks in blocks.map { self.committed($0) } })
             }
         } else {
-            log.readHeads(from: appliedIndex.next, maxBytes: Self.replayBytes) { [weak self] result in
+            log.readHeads(from: appliedIndex.next, maxBytes: Self.replayHeadsBytes) { [weak self] result in
                 self?.replayed(result.map { blocks in
                     blocks.map {
                         CommittedBlock(

@@ -11,24 +11,9 @@ import SegmentLog
 /// locks or awaits. `Raft` is the door for everybody else. The steps are those of docs/internals/raft.md:
 /// A `propose`, B `drain` (encode), C and D `perform(.send)`, E `applyCommitted`, F the completions.
 public final class RaftNode<Machine: FSM> {
-    public typealias Completion = (Result<Applied<Machine.Response>, RaftError>) -> Void
-
-    /// Who waits for a command. Not a bare closure, which a collection would wrap into another one.
-    struct Waiter {
-        let complete: Completion?
-    }
-
-    /// A block on its way through the encoder, with who waits for its entries.
-    struct Proposal {
-        var block: EncodedBlock
-        var waiters: [Waiter]
-    }
-
-    /// A block in the log that is not applied yet.
-    struct Inflight {
-        var base: LogIndex
-        var waiters: [Waiter]
-    }
+    /// Told where the command was applied, or why it was not. What the state machine answered, `response(at:)` says:
+    /// a closure that took the response would be generic, and so would be every collection that it waits in.
+    public typealias Completion = (Result<LogIndex, RaftError>) -> Void
 
     public let configuration: RaftConfiguration
     public let machine: Machine
@@ -48,8 +33,8 @@ public final class RaftNode<Machine: FSM> {
 
     /// Commands that are in no block yet.
     var pending = PendingEntries()
-    /// Who waits for them, in the same order. Apart from them, and used by index and `popFirst` alone: in code that is
-    /// generic over the machine a step through a collection's protocol allocates, once for each command.
+    /// Who waits for them, in the same order. Used by index and `popFirst` alone: in code that is generic over the
+    /// machine a step through a collection's protocol allocates, once for each command.
     var waiting: Deque<Waiter> = []
     /// What the pending commands will add to blocks.
     public var pendingBytes: Int { pending.bytes }

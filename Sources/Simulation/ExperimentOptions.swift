@@ -1,4 +1,5 @@
 import Basics
+import Broker
 import SegmentLog
 
 /// Everything about one experiment besides the numbers drawn while it runs.
@@ -41,6 +42,7 @@ public struct ExperimentOptions: Hashable, Sendable {
 
         drawGroups()
         drawMixedGroups()
+        drawColdReads()
         faults.intervalMax = .milliseconds(pick([1_000, 3_000, 8_000]))
         faults.durationMax = .milliseconds(pick([500, 2_000, 6_000]))
         faults.kinds = FaultKind.allCases.filter { pick([true, false, false]) && !$0.isBeyondBudget }
@@ -64,6 +66,15 @@ public struct ExperimentOptions: Hashable, Sendable {
         var random = RandomSource(seed: seed).fork("mixed groups")
         workload.mixedGroups = random.next() % 4 == 0 ? 1 : 0
     }
+
+    /// In some worlds every broker is always too busy for consumers that are behind: a simulated loop is never late.
+    private mutating func drawColdReads() {
+        var random = RandomSource(seed: seed).fork("cold reads")
+        guard random.next() % 3 == 0 else { return }
+        world.coldReads.latenessMax = .zero
+        world.coldReads.savedBytesMax = random.next() % 2 == 0 ? 0 : 2.mebibytes
+        world.coldReads.waitMax = .milliseconds(Int64(50 + random.next() % 950))
+    }
 }
 
 extension ExperimentOptions: CustomStringConvertible {
@@ -72,6 +83,7 @@ extension ExperimentOptions: CustomStringConvertible {
         seed \(seed), \(duration.nanoseconds / 1_000_000_000) s with faults
         brokers \(world.brokerCount), shards \(world.shardCount), segments \(world.segmentBytes >> 10) KiB\
         \(world.preallocate ? " preallocated" : ""), tail \(world.tailBytes >> 10) KiB, \(world.compression)
+        \(world.coldReads.latenessMax == .zero ? "cold reads wait up to \(world.coldReads.waitMax), " : "")\
         disk up to \(world.disk.latencyMax), network up to \(world.network.delayMax), one in: \
         stall \(world.network.stallOneIn), reset \(world.network.resetOneIn), twice \(world.network.duplicateOneIn)
         producers \(workload.idempotentProducers) idempotent + \(workload.plainProducers), \

@@ -110,7 +110,7 @@ import Testing
         let leader = try group.electedLeader()
         let limit = BlockLimits.entryPayloadBytesMax
         let outcome = Outcome<Int>()
-        leader.propose(head: ByteBuffer(), payload: ByteBuffer(repeating: 0, count: limit + 1)) { outcome.result = $0 }
+        leader.propose(payload: ByteBuffer(repeating: 0, count: limit + 1), to: outcome)
         #expect(outcome.error == .commandTooLarge(bytes: limit + 1, limit: limit))
     }
 

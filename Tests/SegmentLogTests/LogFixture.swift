@@ -25,11 +25,13 @@ final class LogFixture {
     }
 
     init(
-        disk: SimulatedFileSystem = SimulatedFileSystem(), _ configure: (inout SegmentLogOptions) -> Void = { _ in }
+        disk: SimulatedFileSystem = SimulatedFileSystem(), readHelpers: [any StorageExecutor] = [],
+        _ configure: (inout SegmentLogOptions) -> Void = { _ in }
     ) throws(StorageError) {
         self.disk = disk
         log = try SegmentLog.open(
-            options: Self.options(configure), fileSystem: disk, eventLoop: loop, writer: writer, reader: reader)
+            options: Self.options(configure), fileSystem: disk, eventLoop: loop, writer: writer, reader: reader,
+            readHelpers: readHelpers)
         log.onFlushed = { [unowned self] in flushed.append(Flushed(token: $0, through: $1)) }
         log.onFailure = { [unowned self] in failures.append($0) }
     }

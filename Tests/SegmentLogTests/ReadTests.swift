@@ -50,6 +50,24 @@ import Testing
         #expect(try fixture.readAll() == blocks)
     }
 
+    @Test func compressedBlocksAreDecompressedByAllWhoHaveTime() throws {
+        let helpers = [StorageThread(name: "helper-1"), StorageThread(name: "helper-2")]
+        defer { for helper in helpers { helper.stop() } }
+        let fixture = try LogFixture(readHelpers: helpers) { $0.segmentBytes = 1_000_000 }
+        let payloads = (0 ..< 20).map { ByteBuffer(repeating: UInt8($0), count: 6_000 + $0) }
+        for payload in payloads {
+            let encoded = fixture.encoder.encode(
+                [Entry(payload: payload)], shard: .metadata, compression: .zstd(level: 1))
+            fixture.log.append(encoded, base: fixture.log.lastIndex.next, term: Term(1), token: 0)
+        }
+        fixture.settle()
+        fixture.log.evict(below: LogIndex(.max))
+        var blocks: [Block] = []
+        fixture.log.read(from: LogIndex(1), maxBytes: .max, decompress: true) { blocks = (try? $0.get()) ?? [] }
+        fixture.settle()
+        #expect(blocks.map(\.rawPayload) == payloads)
+    }
+
     @Test func aColdReadEndsWhereTheWriterHasNotBeenYet() throws {
         let fixture = try LogFixture()
         for _ in 1 ... 3 { fixture.append() }

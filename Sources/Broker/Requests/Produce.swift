@@ -135,13 +135,8 @@ extension Broker {
         let isCompressed = batch.header.attributes.codec != Codec.none
         shard.node.propose(payload: batch.bytes, isCompressed: isCompressed) { [weak self] result in
             pending.unanswered -= 1
-            if case .success(let applied) = result, case .refused(.outOfOrderSequenceNumber) = applied.response,
-                self?.mayBeFilled(gapBefore: command, shard) == true
-            {
-                self?.refuseForNow(slot, of: pending)
-            } else {
-                self?.committed(result, shard, slot, pending, appendTime: appendTime)
-            }
+            let response = result.map { shard.node.response(at: $0) }
+            self?.committed(command, response, shard, slot, pending, appendTime: appendTime)
             pending.answerIfComplete()
         } writeHead: {
             Command.produce(command).write(to: &$0)
@@ -149,21 +144,20 @@ extension Broker {
     }
 
     private func committed(
-        _ result: Result<Applied<CommandResult>, RaftError>, _ shard: Shard, _ slot: ProduceSlot,
+        _ command: ProduceCommand, _ result: Result<CommandResult, RaftError>, _ shard: Shard, _ slot: ProduceSlot,
         _ pending: PendingProduce, appendTime: Milliseconds
     ) {
         guard !pending.isAnswered else { return }
         switch result {
-        case .success(let applied):
-            switch applied.response {
-            case .appended(let baseOffset, let logStart):
-                let outcome = ProduceOutcome(baseOffset: baseOffset, logStart: logStart, appendTime: appendTime)
-                finish(slot, of: pending, .success(outcome))
-            case .refused(let code):
-                finish(slot, of: pending, .failure(ProduceRefusal(code: code, message: nil)))
-            case .none, .topic, .producerID, .logStart, .joinedGroup, .consumerGroup:
-                preconditionFailure("the state machine answers a produce with offsets or a refusal")
-            }
+        case .success(.refused(.outOfOrderSequenceNumber)) where mayBeFilled(gapBefore: command, shard):
+            refuseForNow(slot, of: pending)
+        case .success(.appended(let baseOffset, let logStart)):
+            let outcome = ProduceOutcome(baseOffset: baseOffset, logStart: logStart, appendTime: appendTime)
+            finish(slot, of: pending, .success(outcome))
+        case .success(.refused(let code)):
+            finish(slot, of: pending, .failure(ProduceRefusal(code: code, message: nil)))
+        case .success:
+            preconditionFailure("the state machine answers a produce with offsets or a refusal")
         case .failure(.notLeader), .failure(.leadershipLost):
             refuseNotLeader(shard, slot, pending)
         case .failure(.overloaded):
@@ -189,7 +183,6 @@ extension Broker {
     /// Makes the client send again, in order. To OUT_OF_ORDER_SEQUENCE_NUMBER some answer by numbering anew all that
     /// they have not heard of, and what was stored of that would be stored again.
     private func refuseForNow(_ slot: ProduceSlot, of pending: PendingProduce) {
-        guard !pending.isAnswered else { return }
         let message = "batches before this one are missing; send them first"
         finish(slot, of: pending, .failure(ProduceRefusal(code: .notLeaderOrFollower, message: message)))
     }

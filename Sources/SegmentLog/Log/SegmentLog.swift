@@ -43,7 +43,8 @@ public final class SegmentLog {
     var closeCompletions: [() -> Void] = []
 
     init(
-        _ recovery: Recovery, eventLoop: any EventLoop, writer: SegmentWriter?, readExecutor: any StorageExecutor
+        _ recovery: Recovery, eventLoop: any EventLoop, writer: SegmentWriter?, readExecutor: any StorageExecutor,
+        readHelpers: [any StorageExecutor]
     ) {
         options = recovery.options
         self.eventLoop = eventLoop
@@ -51,7 +52,8 @@ public final class SegmentLog {
         self.writer = writer
         self.readExecutor = readExecutor
         hardState = recovery.state.hardState
-        reader = SegmentReader(options: recovery.options, files: recovery.files)
+        reader = SegmentReader(
+            options: recovery.options, files: recovery.files, helpers: readHelpers)
         ring = BlockRing(payloadBytesMax: recovery.options.payloadBytesMax)
         index = SegmentIndex(tableBytesMax: recovery.options.tableBytesMax)
         terms = recovery.terms
@@ -67,11 +69,12 @@ public final class SegmentLog {
     /// - Parameters:
     ///   - writer: runs all writes of this log, one at a time. May be shared by several logs.
     ///   - reader: runs cold reads.
+    ///   - readHelpers: do parts of large reads when they have time. None of them may be the reader.
     /// - Throws: `StorageError.damaged` if entries that were stored once are damaged or missing (nothing is cut
     ///   off then, unless `acceptDataLoss` is set), `.locked`, `.wrongShard`, `.io`.
     public static func open(
         options: SegmentLogOptions, fileSystem: any FileSystem, eventLoop: any EventLoop,
-        writer: any StorageExecutor, reader: any StorageExecutor
+        writer: any StorageExecutor, reader: any StorageExecutor, readHelpers: [any StorageExecutor] = []
     ) throws(StorageError) -> sending SegmentLog {
         var lock: (any FileLock)?
         if !options.readOnly {
@@ -88,7 +91,8 @@ public final class SegmentLog {
             segmentWriter = try SegmentWriter(recovery: recovery, executor: writer, lock: lock, state: state)
         }
         segmentWriter?.submitHousekeeping()
-        return SegmentLog(recovery, eventLoop: eventLoop, writer: segmentWriter, readExecutor: reader)
+        return SegmentLog(
+            recovery, eventLoop: eventLoop, writer: segmentWriter, readExecutor: reader, readHelpers: readHelpers)
     }
 
     // MARK: What there is

@@ -26,7 +26,7 @@ public struct SegmentLogOptions: Hashable, Sendable {
     /// Nothing in the directory is changed, and the lock is not taken.
     public var readOnly = false
     /// Decompressed payloads kept beside the newest compressed blocks in memory.
-    public var payloadBytesMax = 24.mebibytes
+    public var payloadBytesMax = 16.mebibytes
     /// Block tables of sealed segments kept in memory.
     public var tableBytesMax = 16.mebibytes
 

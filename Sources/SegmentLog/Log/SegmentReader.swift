@@ -30,15 +30,20 @@ final class SegmentReader: Sendable {
 
     /// Files kept open. Enough for one catching-up consumer per segment of a few, far below any descriptor limit.
     private static let openFilesMax = 64
+    /// Blocks whose heads one thread reads before it asks for more.
+    private static let headsPerRun = 16
 
     let options: SegmentLogOptions
     let files: any FileSystem
     let layout: LogLayout
+    /// Do parts of a read when they have time.
+    private let helpers: [any StorageExecutor]
     private let open = Mutex<Deque<(key: FileKey, file: any StorageFile)>>([])
 
-    init(options: SegmentLogOptions, files: any FileSystem) {
+    init(options: SegmentLogOptions, files: any FileSystem, helpers: [any StorageExecutor]) {
         self.options = options
         self.files = files
+        self.helpers = helpers
         layout = LogLayout(directory: options.directory)
     }
 
@@ -51,16 +56,31 @@ final class SegmentReader: Sendable {
     func readHeads(_ request: Request) throws(StorageError) -> Answer<BlockHeads> {
         let file = try file(request.file)
         let (locations, table) = try locate(request, in: file)
-        // Small pieces, so that a large payload is skipped rather than read.
-        let reader = try SequentialReader(file, pieceBytes: 64.kibibytes)
+        // Each read waits for the disk, which serves several at a time.
+        let runs = stride(from: locations.startIndex, to: locations.endIndex, by: Self.headsPerRun).map { start in
+            locations[start ..< min(start + Self.headsPerRun, locations.endIndex)]
+        }
+        let results = SharedWork.map(runs, helpers: helpers) { run in
+            Result { () throws(StorageError) in try Self.readHeads(at: run, of: request.file.base, file) }
+        }
+        var heads: [BlockHeads] = []
+        heads.reserveCapacity(locations.count)
+        for result in results { heads += try result.get() }
+        return Answer(units: heads, table: table)
+    }
+
+    private static func readHeads(
+        at locations: ArraySlice<BlockLocation>, of segment: LogIndex, _ file: any StorageFile
+    ) throws(StorageError) -> [BlockHeads] {
+        // A page holds most heads; more would read payloads.
+        let reader = try SequentialReader(file, pieceBytes: 4.kibibytes)
         var heads: [BlockHeads] = []
         heads.reserveCapacity(locations.count)
         for location in locations {
             heads.append(
-                try BlockHeads.read(
-                    reader, at: location.position, segment: request.file.base, expected: location.base))
+                try BlockHeads.read(reader, at: location.position, segment: segment, expected: location.base))
         }
-        return Answer(units: heads, table: table)
+        return heads
     }
 
     /// Where the blocks asked for lie, and the segment's table if it had to be loaded for that.
@@ -87,12 +107,31 @@ final class SegmentReader: Sendable {
                 guard block.segment == segment, block.shard == options.shard, block.base == location.base,
                     block.term == location.term, block.encodedSize == Int(location.length)
                 else { throw .headerChecksumMismatch }
-                blocks.append(decompress ? block.withRawPayload(try block.payload()) : block)
+                blocks.append(block)
             } catch {
-                throw damage(segment, location.position, location.base, .block(error), last: location.last)
+                throw damage(segment, location, error)
             }
         }
-        return blocks
+        return decompress ? try decompressed(blocks, at: locations, of: segment) : blocks
+    }
+
+    /// Almost all of a cold read's time is spent here, so whoever has time for it helps.
+    private func decompressed(
+        _ blocks: [Block], at locations: ArraySlice<BlockLocation>, of segment: LogIndex
+    ) throws(StorageError) -> [Block] {
+        let results = SharedWork.map(blocks, helpers: helpers) { block in
+            Result { () throws(BlockError) in block.withRawPayload(try block.payload()) }
+        }
+        var readable: [Block] = []
+        readable.reserveCapacity(blocks.count)
+        for (location, result) in zip(locations, results) {
+            do throws(BlockError) {
+                readable.append(try result.get())
+            } catch {
+                throw damage(segment, location, error)
+            }
+        }
+        return readable
     }
 
     /// The table of a sealed segment: from its sidecar, or by walking the segment if that is missing or damaged.
@@ -102,6 +141,10 @@ final class SegmentReader: Sendable {
         if let sidecar { return sidecar }
         let reader = try SequentialReader(file)
         return try SegmentScan.run(reader, shard: options.shard, segment: segment, previousTerm: .zero).table
+    }
+
+    private func damage(_ segment: LogIndex, _ location: BlockLocation, _ error: BlockError) -> StorageError {
+        damage(segment, location.position, location.base, .block(error), last: location.last)
     }
 
     private func damage(

@@ -64,6 +64,9 @@ public final class SimulatedBroker {
         writers = (0..<world.options.shardCount).map { _ in
             SimulatedExecutor(world.scheduler, life: life, latency: latency)
         }
+        let encoders = (0..<2).map { number in
+            SimulatedExecutor(world.scheduler, life: life, latency: { .microseconds(50 + 40 * number) })
+        }
         do {
             logs = []
             for shard in 0..<world.options.shardCount {
@@ -72,9 +75,10 @@ public final class SimulatedBroker {
                 options.preallocate = world.options.preallocate
                 logs.append(
                     try SegmentLog.open(
-                        options: options, fileSystem: files, eventLoop: loop, writer: writers[shard], reader: reader))
+                        options: options, fileSystem: files, eventLoop: loop, writer: writers[shard], reader: reader,
+                        readHelpers: encoders))
             }
-            run(on: loop)
+            run(on: loop, encoders)
             if let loss = powerLoss?.loss { losePower(losing: loss) }
         } catch {
             failure = error
@@ -90,7 +94,7 @@ public final class SimulatedBroker {
         plannedPowerLoss = (calls, loss)
     }
 
-    private func run(on loop: SimulatedLoop) {
+    private func run(on loop: SimulatedLoop, _ encoders: [SimulatedExecutor]) {
         var configuration = BrokerConfiguration(
             nodeID: id, voters: world.brokerIDs, advertisedHost: "broker-\(id)", advertisedPort: 9092)
         configuration.shardCount = world.options.shardCount
@@ -98,13 +102,11 @@ public final class SimulatedBroker {
         configuration.tailBytesMax = world.options.tailBytes
         configuration.pendingBytesMax = world.options.pendingBytes
         configuration.groups = world.options.groups
+        configuration.coldReads = world.options.coldReads
         let link = BrokerLink(id: id, in: world)
         let broker = Broker(
             configuration: configuration, logs: logs.map { SegmentBlockLog($0) }, transport: link, forwarding: link,
-            encoderThreads: (0..<2).map { number in
-                SimulatedExecutor(world.scheduler, life: life, latency: { .microseconds(50 + 40 * number) })
-            },
-            eventLoop: loop, wallClock: { [unowned world, id] in world.wallClock(of: id) },
+            encoderThreads: encoders, eventLoop: loop, wallClock: { [unowned world, id] in world.wallClock(of: id) },
             seed: random.seed(for: "broker \(starts)"), logger: world.logger)
         broker.onStorageFailure = { [weak self] _, error in self?.storageFailed(error) }
         self.link = link

@@ -31,6 +31,7 @@ public final class World {
         public var compression = BlockCompression.zstd(level: 1)
         /// Sessions are short, or a world would be over before one is.
         public var groups = GroupConfiguration()
+        public var coldReads = ColdReadConfiguration()
         public var network = SimulatedNetwork.Options()
         public var disk = DiskOptions()
         /// Largest drift of a broker's clock.

@@ -74,6 +74,13 @@ struct ServeOptions: ParsableArguments, Sendable {
     @Option(help: "How long offsets are kept of a group without members, in minutes (default: 10080, a week).")
     var offsetsRetentionMinutes: Int?
 
+    @Option(
+        help: """
+            While producers keep this broker busy, consumers read from disk at most this percentage of what is \
+            produced; 0 for no limit (default: 33).
+            """)
+    var coldReadPercent: Int?
+
     @Option(help: "The rack that clients are told this broker is in.")
     var rack: String?
 
@@ -115,6 +122,11 @@ struct ServeOptions: ParsableArguments, Sendable {
             throw ValidationError("--default-partitions must be at least 1")
         }
         server.groups = try groups(reader)
+        let coldRead = coldReadPercent ?? reader.int(forKey: "cold-read-percent", default: 33)
+        guard (0...1_000).contains(coldRead) else {
+            throw ValidationError("--cold-read-percent is \(coldRead); choose 0 (no limit) to 1000")
+        }
+        server.coldReads.percent = coldRead
         server.rack = rack ?? reader.string(forKey: "rack")
         server.acceptDataLoss = acceptDataLoss
         return server

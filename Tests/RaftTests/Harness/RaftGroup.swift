@@ -149,8 +149,14 @@ extension RaftNode {
     @discardableResult
     func propose(_ text: String, head: String = "") -> Outcome<Machine.Response> {
         let outcome = Outcome<Machine.Response>()
-        propose(head: ByteBuffer(string: head), payload: ByteBuffer(string: text)) { outcome.result = $0 }
+        propose(head: ByteBuffer(string: head), payload: ByteBuffer(string: text), to: outcome)
         return outcome
+    }
+
+    func propose(head: ByteBuffer = ByteBuffer(), payload: ByteBuffer, to outcome: Outcome<Machine.Response>) {
+        propose(head: head, payload: payload) { [unowned self] result in
+            outcome.result = result.map { Applied(index: $0, response: self.response(at: $0)) }
+        }
     }
 }
 
