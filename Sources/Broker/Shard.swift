@@ -17,6 +17,7 @@ final class Shard {
     private var offsetTables: OffsetTables
     private var coldBlocks: BlockCache
     private var blockLoads = BlockLoads()
+    private var readAhead = ReadAhead()
     private let coldReads: ColdReadPacer
     /// While this broker leads the shard and serves it.
     var groupCoordinator: GroupCoordinator?
@@ -64,7 +65,10 @@ final class Shard {
 
     /// The block that contains `index`, with its payload readable, if it is in memory.
     func block(containing index: LogIndex) throws(BlockError) -> Block? {
-        if let cached = coldBlocks.block(containing: index) { return cached }
+        if let cached = coldBlocks.block(containing: index) {
+            if let next = readAhead.reading(index) { loadAhead(from: next) }
+            return cached
+        }
         guard let block = node.log.block(containing: index) else { return nil }
         if block.rawPayload != nil { return block }
         // A block received as a follower, or written before a restart: it is decompressed once.
@@ -73,8 +77,8 @@ final class Shard {
         return readable
     }
 
-    /// Bytes read ahead when a reader is behind the blocks in memory.
-    private static var readAheadBytes: Int { 2.mebibytes }
+    /// Bytes read at once when a reader is behind the blocks in memory.
+    private static var loadBytes: Int { 2.mebibytes }
 
     /// Brings into memory what is missing there.
     func load(_ missing: Missing, completion: @escaping (Result<Void, StorageError>) -> Void) {
@@ -90,12 +94,21 @@ final class Shard {
         if !blockLoads.join(waiter) { startLoad(for: waiter) }
     }
 
+    /// Nobody waits for it yet; whoever wants it meanwhile joins it.
+    private func loadAhead(from index: LogIndex) {
+        guard index <= node.commitIndex, node.log.block(containing: index) == nil else { return }
+        loadBlock(index) { _ in }
+    }
+
     private func startLoad(for waiter: BlockLoads.Waiter) {
         let number = blockLoads.begin(from: waiter.index)
-        coldReads.requestTurn(for: Self.readAheadBytes) { [self] turn in
-            node.log.read(from: waiter.index, maxBytes: Self.readAheadBytes, decompress: true) { [self] result in
+        coldReads.requestTurn(for: Self.loadBytes) { [self] turn in
+            node.log.read(from: waiter.index, maxBytes: Self.loadBytes, decompress: true) { [self] result in
                 let blocks = (try? result.get()) ?? []
                 coldReads.finished(turn, bytes: blocks.reduce(0) { $0 + $1.header.rawLength })
+                if let first = blocks.first, let last = blocks.last {
+                    readAhead.loaded(first.base, through: last.last)
+                }
                 let joined = blockLoads.end(number)
                 waiter.completion(result.map { remember($0) })
                 resume(joined)
