@@ -119,6 +119,7 @@ final class SegmentReader: Sendable {
     private func decompressed(
         _ blocks: [Block], at locations: ArraySlice<BlockLocation>, of segment: LogIndex
     ) throws(StorageError) -> [Block] {
+        guard blocks.contains(where: { $0.rawPayload == nil }) else { return blocks }
         let results = SharedWork.map(blocks, helpers: helpers) { block in
             Result { () throws(BlockError) in block.withRawPayload(try block.payload()) }
         }
