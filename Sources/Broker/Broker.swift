@@ -77,10 +77,11 @@ public final class Broker {
         }
     }
 
-    /// The nodes are given the first word in turn, so that the leaders of the shards spread over them.
+    /// The nodes are given the first word in turn, so that the leaders of the shards spread over them. The others wait
+    /// for as long as brokers that are started together may be apart.
     private static func initialElectionDelay(of shard: ShardID, _ configuration: BrokerConfiguration) -> TimeSpan {
         let voters = configuration.voters.sorted()
-        return voters[Int(shard.rawValue) % voters.count] == configuration.nodeID ? .zero : .milliseconds(500)
+        return voters[Int(shard.rawValue) % voters.count] == configuration.nodeID ? .zero : .seconds(1)
     }
 
     public func start() {
