@@ -14,6 +14,7 @@ final class DiskDamage {
     /// The disk has lied, so that a start may be refused.
     var hasHappened: Bool { world.rottenDisk != nil }
     private(set) var isReplacing = false
+    private var crashedAt = Instant.zero
     /// Called when the broker has an empty disk and may start.
     var onReplaced: ((NodeID) -> Void)?
 
@@ -59,6 +60,7 @@ final class DiskDamage {
         guard !isReplacing else { return }
         isReplacing = true
         world.broker(victim).crash(losing: .nothing)
+        crashedAt = world.scheduler.now
         replaceWhenSafe()
     }
 
@@ -72,9 +74,13 @@ final class DiskDamage {
         onReplaced?(victim)
     }
 
+    /// Longer than a message may be under way.
+    private static let patience = TimeSpan.seconds(10)
+
     /// All others run and follow one leader of a term that the victim has not passed: its votes are of terms that are
-    /// decided. And they hold on their disks all that the victim has in common with that leader: nothing is committed
-    /// by its acknowledgements alone.
+    /// decided. Or it has passed them alone, and so has voted for itself, and nothing of that is under way any more. And
+    /// they hold on their disks all that the victim has in common with that leader: nothing is committed by its
+    /// acknowledgements alone.
     private var isReplaceable: Bool {
         let others = world.brokers.filter { $0.id != victim }
         guard others.allSatisfy({ $0.isRunning && !$0.isHeldUp }) else { return false }
@@ -88,7 +94,9 @@ final class DiskDamage {
             else { return false }
             guard !lost.isEmpty else { return true }
             let common = min(lost[shard].flushedIndex, end)
-            return lost[shard].status.term <= status.term && reports.allSatisfy { $0.flushedIndex >= common }
+            let isDecided =
+                lost[shard].status.term <= status.term || world.scheduler.now - crashedAt > Self.patience
+            return isDecided && reports.allSatisfy { $0.flushedIndex >= common }
         }
     }
 }

@@ -89,6 +89,17 @@ import Testing
         #expect(group.members.isEmpty == (group.state == .empty))
     }
 
+    @Test func `a leader that assigns otherwise than a sync of its that came late is told to join again`() {
+        var group = Self.group(.stable)
+        #expect(group.apply(.sync(.sample("a", generation: 1, ["a": "1", "b": "2"]))) == .none)
+        #expect(group.apply(.sync(.sample("a", generation: 1, ["a": "9"]))) == .refused(.rebalanceInProgress))
+        #expect(group.apply(.sync(.sample("a", generation: 1))) == .none)
+        #expect(group.apply(.sync(.sample("b", generation: 1, ["b": "9"]))) == .none)
+        #expect(group.apply(.sync(.sample("a", generation: 1, ["gone": "9"]))) == .none)
+        #expect(group.state == .stable)
+        #expect(group.members["a"]?.assignment == ByteBuffer(string: "1"))
+    }
+
     // MARK: Joining
 
     @Test func `a dynamic member that does not rejoin is dropped, a static one is kept`() {

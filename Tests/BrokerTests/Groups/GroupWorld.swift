@@ -225,12 +225,12 @@ final class GroupClient {
         guard let coordinator = world.coordinator else { return retry() }
         state = .syncing(since: world.now)
         let current = connection
-        let waiting = WaitingSync(generation: generation) { [weak self] answer in
+        let assignments = leads ? Self.assignments(group) : []
+        let waiting = WaitingSync(generation: generation, assignments: assignments) { [weak self] answer in
             if self?.connection == current { self?.synced(answer) }
         }
         coordinator.sync(
-            identity, GroupWorld.group, protocolType: "consumer", protocolName: group.protocolName,
-            leads ? Self.assignments(group) : [], waiting)
+            identity, GroupWorld.group, protocolType: "consumer", protocolName: group.protocolName, waiting)
     }
 
     /// Partitions in turn, over the members in their order.

@@ -207,11 +207,21 @@ struct ClassicGroup {
         guard members[sync.memberID] != nil else { return .refused(.unknownMemberID) }
         guard sync.generation == generation else { return .refused(.illegalGeneration) }
         guard state == .completingRebalance, sync.memberID == leaderID else {
-            return state == .preparingRebalance ? .refused(.rebalanceInProgress) : .none
+            let mustJoin = state == .preparingRebalance || contradicts(sync.assignments, of: sync.memberID)
+            return mustJoin ? .refused(.rebalanceInProgress) : .none
         }
         for entry in sync.assignments { members[entry.memberID]?.assignment = entry.assignment }
         state = .stable
         return .none
+    }
+
+    /// Whether the leader assigns something else than the group has got. It gave up waiting for a sync, which came
+    /// after all, and has assigned anew since: unless it leads once more, it believes for good in what nobody was told.
+    func contradicts(_ assignments: [ClassicSync.Assignment], of memberID: String) -> Bool {
+        guard state == .stable, memberID == leaderID else { return false }
+        return assignments.contains { entry in
+            members[entry.memberID].map { $0.assignment != entry.assignment } ?? false
+        }
     }
 
     // MARK: Leaving

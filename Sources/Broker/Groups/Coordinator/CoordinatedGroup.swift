@@ -197,6 +197,7 @@ final class CoordinatedGroup {
                 let isCurrent = waiting.generation == group.generation
                 if isCurrent, group.state == .completingRebalance { continue }
                 let isAssigned = isCurrent && group.state == .stable
+                    && !group.contradicts(waiting.assignments, of: memberID)
                 answer = isAssigned ? SyncAnswer(member, of: group) : .refused(.rebalanceInProgress)
             } else {
                 answer = .refused(.unknownMemberID)

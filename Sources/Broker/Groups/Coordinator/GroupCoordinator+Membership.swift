@@ -120,10 +120,9 @@ extension GroupCoordinator {
 
     // MARK: SyncGroup
 
-    /// - Parameter assignments: what the member sends in case it leads.
     func sync(
         _ member: GroupMemberIdentity, _ groupID: String, protocolType: String?, protocolName: String?,
-        _ assignments: [ClassicSync.Assignment], _ waiting: WaitingSync
+        _ waiting: WaitingSync
     ) {
         if let group = consumer(groupID) {
             return consumers.sync(member, generation: waiting.generation, group, groupID) { result in
@@ -143,12 +142,15 @@ extension GroupCoordinator {
         let coordinated = coordinatedGroup(groupID)
         coordinated.touch(memberID, of: group, now: now)
         coordinated.noteSync(memberID)
+        if group.contradicts(waiting.assignments, of: memberID) {
+            return waiting.answer(.refused(.rebalanceInProgress))
+        }
         if group.state == .stable, let own = group.members[memberID] {
             return waiting.answer(SyncAnswer(own, of: group))
         }
         coordinated.wait(waiting, as: memberID)
         guard group.leaderID == memberID else { return }
-        let sync = ClassicSync(memberID: memberID, generation: waiting.generation, assignments: assignments)
+        let sync = ClassicSync(memberID: memberID, generation: waiting.generation, assignments: waiting.assignments)
         propose(.classic(.sync(sync)), to: groupID) { [weak self] result in
             let code: ErrorCode
             switch result {

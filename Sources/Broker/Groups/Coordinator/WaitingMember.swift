@@ -49,10 +49,13 @@ extension SyncAnswer {
 /// Owner: the `CoordinatedGroup`, until it is answered, once.
 final class WaitingSync {
     let generation: Int32
+    /// What the member sends in case it leads.
+    let assignments: [ClassicSync.Assignment]
     let answer: (SyncAnswer) -> Void
 
-    init(generation: Int32, answer: @escaping (SyncAnswer) -> Void) {
+    init(generation: Int32, assignments: [ClassicSync.Assignment] = [], answer: @escaping (SyncAnswer) -> Void) {
         self.generation = generation
+        self.assignments = assignments
         self.answer = answer
     }
 }

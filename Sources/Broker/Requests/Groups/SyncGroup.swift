@@ -5,7 +5,10 @@ import NIOCore
 extension Broker {
     func syncGroup(_ request: SyncGroupRequest, _ context: RequestContext) {
         let context = context.withoutBytes
-        let waiting = WaitingSync(generation: request.generationID) { answer in
+        let assignments = request.assignments.map {
+            ClassicSync.Assignment(memberID: $0.memberID, assignment: $0.assignment)
+        }
+        let waiting = WaitingSync(generation: request.generationID, assignments: assignments) { answer in
             context.respond(SyncGroupResponse { response in
                 switch answer {
                 case .refused(let code):
@@ -25,10 +28,7 @@ extension Broker {
             }
             try coordinator(ofGroup: request.groupID).sync(
                 GroupMemberIdentity(request.memberID, instanceID: request.groupInstanceID), request.groupID,
-                protocolType: request.protocolType, protocolName: request.protocolName,
-                request.assignments.map {
-                    ClassicSync.Assignment(memberID: $0.memberID, assignment: $0.assignment)
-                }, waiting)
+                protocolType: request.protocolType, protocolName: request.protocolName, waiting)
         } catch {
             waiting.answer(.refused(error.code))
         }

@@ -282,6 +282,8 @@ final class ConsumerProtocolMemberActor: GroupMember {
         case .fencedInstanceID: end()
         case .unreleasedInstanceID: startOver(after: .milliseconds(300))
         case .staleMemberEpoch: if !inHeartbeat { beat(after: .zero) }
+        // The group went with the disks that held it.
+        case .illegalGeneration where !world.keepsPromises: if !inHeartbeat { beat(after: .zero) }
         case _ where code.asksForCoordinator:
             process.forgetCoordinator()
             guard inHeartbeat else { return }
