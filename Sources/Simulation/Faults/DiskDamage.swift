@@ -78,8 +78,8 @@ final class DiskDamage {
     private static let patience = TimeSpan.seconds(10)
 
     /// All others run and follow one leader of a term that the victim has not passed: its votes are of terms that are
-    /// decided. Or it has passed them alone, and so has voted for itself, and nothing of that is under way any more. And
-    /// they hold on their disks all that the victim has in common with that leader: nothing is committed by its
+    /// decided. Or it has passed them alone, and so has voted for itself, and nothing of that is under way any more.
+    /// And they hold on their disks all that the victim has in common with that leader: nothing is committed by its
     /// acknowledgements alone.
     private var isReplaceable: Bool {
         let others = world.brokers.filter { $0.id != victim }
