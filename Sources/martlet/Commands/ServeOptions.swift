@@ -122,7 +122,8 @@ struct ServeOptions: ParsableArguments, Sendable {
             throw ValidationError("--default-partitions must be at least 1")
         }
         server.groups = try groups(reader)
-        let coldRead = coldReadPercent ?? reader.int(forKey: "cold-read-percent", default: 33)
+        let coldRead =
+            coldReadPercent ?? reader.int(forKey: "cold-read-percent", default: server.coldReads.percent)
         guard (0...1_000).contains(coldRead) else {
             throw ValidationError("--cold-read-percent is \(coldRead); choose 0 (no limit) to 1000")
         }
