@@ -52,8 +52,7 @@ public final class SegmentLog {
         self.writer = writer
         self.readExecutor = readExecutor
         hardState = recovery.state.hardState
-        reader = SegmentReader(
-            options: recovery.options, files: recovery.files, helpers: readHelpers)
+        reader = SegmentReader(options: recovery.options, files: recovery.files, helpers: readHelpers)
         ring = BlockRing(payloadBytesMax: recovery.options.payloadBytesMax)
         index = SegmentIndex(tableBytesMax: recovery.options.tableBytesMax)
         terms = recovery.terms
