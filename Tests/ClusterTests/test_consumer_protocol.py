@@ -16,8 +16,10 @@ from harness.records import Record
 from harness.waiting import wait_until
 from harness.workload import NumberedWriter
 
-# A silent member is given up soon, so that tests of crashes are short.
-OPTIONS = ["--group-consumer-session-timeout-ms", "4000", "--group-consumer-heartbeat-interval-ms", "1000"]
+# Long enough for clients to find a new coordinator on a busy machine: a member that is silent for longer is given up, and
+# others rightly get what it still believes to have. Short enough for the tests that wait for that.
+SESSION_MS = 8_000
+OPTIONS = ["--group-consumer-session-timeout-ms", str(SESSION_MS), "--group-consumer-heartbeat-interval-ms", "1000"]
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +248,7 @@ def type_of(cluster, group):
 @pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
 def test_a_group_changes_its_protocol_member_by_member(brokers, members, strategy):
     classic = {
-        "group_protocol": "classic", "session_timeout_ms": 6000, "heartbeat_interval_ms": 300,
+        "group_protocol": "classic", "session_timeout_ms": SESSION_MS, "heartbeat_interval_ms": 300,
         "partition_assignment_strategy": strategy}
 
     def replace_each(replaced, **settings):

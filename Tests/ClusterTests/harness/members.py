@@ -61,6 +61,10 @@ class Member:
         # librdkafka up to 2.16 does not ask again for committed offsets when its request was lost with the coordinator,
         # and never acknowledges then what it was assigned. After this time the group expires it, and it begins anew.
         settings.setdefault("max_poll_interval_ms", 10_000)
+        # When a commit was under way to a coordinator that died, librdkafka sends it again before it is connected to the
+        # new one, fails it, takes the new one for dead, and so on: no heartbeat leaves until the session is over. A
+        # commit that waits until the connection is there ends that.
+        settings.setdefault("retry_backoff_ms", 1000)
         settings.setdefault("group_protocol", "consumer")
         self._consumer = client.consumer(
             bootstrap, group_id=group, client_id=name, auto_offset_reset="earliest",
@@ -158,7 +162,8 @@ class Members:
             f"everything up to {ends} was read", timeout)
 
     def check(self):
-        assert self.ledger.violations == []
+        violations = self.ledger.violations
+        assert violations == [], "\n".join(violations)
 
     def __enter__(self):
         return self
