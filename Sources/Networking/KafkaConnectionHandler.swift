@@ -17,12 +17,9 @@ final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
     /// Kafka's `socket.request.max.bytes`.
     static let requestBytesMax = 104_857_600
 
-    /// Answers up to this size share a buffer: to copy them costs less than one more write.
-    private static let smallFrameBytes = 512
-    private static let gatheredBytesMax = 8_192
-
     private let broker: Broker
     private let memory: ConnectionMemory
+    private let flusher: ResponseFlusher
     private let idleMax: TimeAmount
     private let logger: Logger
     private let connection = ClientConnection()
@@ -37,9 +34,12 @@ final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
     private var idleTimer: Scheduled<Void>?
 
     /// - Parameter idleMax: a connection without a byte either way for so long is closed.
-    init(broker: Broker, memory: ConnectionMemory, idleMax: TimeAmount, logger: Logger) {
+    init(
+        broker: Broker, memory: ConnectionMemory, flusher: ResponseFlusher, idleMax: TimeAmount, logger: Logger
+    ) {
         self.broker = broker
         self.memory = memory
+        self.flusher = flusher
         self.idleMax = idleMax
         self.logger = logger
     }
@@ -172,28 +172,27 @@ final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
     // MARK: Writing
 
     private func scheduleFlush() {
-        guard !isFlushScheduled, let context else { return }
+        guard !isFlushScheduled else { return }
         isFlushScheduled = true
-        context.eventLoop.assumeIsolated().execute { [weak self] in
-            self?.isFlushScheduled = false
-            self?.writeResponses()
-        }
+        flusher.add(self)
     }
 
     /// Writes what is ready, in order, as long as the socket takes it; the rest waits in the queue, where it counts.
-    private func writeResponses() {
+    func writeResponses() {
+        isFlushScheduled = false
         guard let context, connection.isOpen else { return }
-        var hasWritten = false, small = ByteBuffer()
-        while context.channel.isWritable, let frame = connection.nextResponse() {
+        let channel = context.channel
+        var hasWritten = false, isGathering = false
+        while channel.isWritable, let frame = connection.nextResponse() {
             hasWritten = true
-            if frame.byteCount <= Self.smallFrameBytes, small.readableBytes < Self.gatheredBytesMax {
-                gather(frame, into: &small)
-                continue
+            if frame.byteCount <= ResponseFlusher.smallFrameBytes {
+                gather(frame, &isGathering, context)
+            } else {
+                writeGathered(&isGathering, context)
+                for part in frame { context.write(wrapOutboundOut(part), promise: nil) }
             }
-            write(&small, context)
-            for part in frame { context.write(wrapOutboundOut(part), promise: nil) }
         }
-        write(&small, context)
+        writeGathered(&isGathering, context)
         if hasWritten {
             lastActive = context.eventLoop.now
             context.flush()
@@ -203,19 +202,20 @@ final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
         resume()
     }
 
-    /// The first one as it is: most often it stays alone.
-    private func gather(_ frame: WireFrame, into small: inout ByteBuffer) {
-        if small.readableBytes == 0 {
-            small = frame.contiguous
-        } else {
-            for part in frame { small.writeImmutableBuffer(part) }
+    private func gather(_ frame: WireFrame, _ isGathering: inout Bool, _ context: ChannelHandlerContext) {
+        if isGathering, flusher.gathered.readableBytes >= ResponseFlusher.gatheredBytesMax {
+            writeGathered(&isGathering, context)
         }
+        // Takes new memory only if a socket still has what was gathered before.
+        if !isGathering { flusher.gathered.clear() }
+        isGathering = true
+        frame.append(to: &flusher.gathered)
     }
 
-    private func write(_ small: inout ByteBuffer, _ context: ChannelHandlerContext) {
-        guard small.readableBytes > 0 else { return }
-        context.write(wrapOutboundOut(small), promise: nil)
-        small = ByteBuffer()
+    private func writeGathered(_ isGathering: inout Bool, _ context: ChannelHandlerContext) {
+        guard isGathering else { return }
+        isGathering = false
+        context.write(wrapOutboundOut(flusher.gathered), promise: nil)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

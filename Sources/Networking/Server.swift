@@ -14,8 +14,12 @@ public final class Server: Sendable {
         var logs: [SegmentLog] = []
         var listeners: [any Channel] = []
         let connectionMemory: ConnectionMemory
+        let flusher: ResponseFlusher
 
-        init(connectionBytesMax: Int) { connectionMemory = ConnectionMemory(bytesMax: connectionBytesMax) }
+        init(connectionBytesMax: Int, loop: any EventLoop) {
+            connectionMemory = ConnectionMemory(bytesMax: connectionBytesMax)
+            flusher = ResponseFlusher(loop: loop)
+        }
     }
 
     public let configuration: ServerConfiguration

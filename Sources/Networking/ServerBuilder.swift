@@ -30,7 +30,7 @@ struct ServerBuilder: Sendable {
         self.threads = threads
         self.logger = logger
         parts = NIOLoopBoundBox.makeBoxSendingValue(
-            Server.Parts(connectionBytesMax: configuration.connectionBytesMax), eventLoop: loop)
+            Server.Parts(connectionBytesMax: configuration.connectionBytesMax, loop: loop), eventLoop: loop)
         failure = loop.makePromise(of: Void.self)
     }
 
@@ -117,7 +117,8 @@ struct ServerBuilder: Sendable {
         let idle = TimeAmount.nanoseconds(configuration.idleConnectionMax.nanoseconds)
         try channel.pipeline.syncOperations.addHandler(
             KafkaConnectionHandler(
-                broker: broker, memory: parts.value.connectionMemory, idleMax: idle, logger: logger))
+                broker: broker, memory: parts.value.connectionMemory, flusher: parts.value.flusher, idleMax: idle,
+                logger: logger))
     }
 
     private func addPeerHandlers(to channel: any Channel) throws {

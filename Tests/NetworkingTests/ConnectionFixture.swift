@@ -67,7 +67,9 @@ final class ConnectionFixture {
         channel = EmbeddedChannel(loop: loop)
         try channel.pipeline.syncOperations.addHandlers([
             socket,
-            KafkaConnectionHandler(broker: broker, memory: memory, idleMax: Self.idleMax, logger: broker.logger),
+            KafkaConnectionHandler(
+                broker: broker, memory: memory, flusher: ResponseFlusher(loop: loop), idleMax: Self.idleMax,
+                logger: broker.logger),
         ])
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         broker.start()

@@ -106,6 +106,13 @@ extension FieldCoder {
     }
 
     public mutating func array<Element: WireValue>(
+        _ value: inout SmallArray<Element>, _ name: StaticString, _ versions: Versions
+    ) throws(WireError) {
+        let entry = Field(name: name, versions: versions, nullable: .none, tagged: .none, tag: 0)
+        try field(&value, entry, default: [])
+    }
+
+    public mutating func array<Element: WireValue>(
         _ value: inout [Element]?, _ name: StaticString, _ versions: Versions, nullable: Versions,
         default: [Element]? = []
     ) throws(WireError) {

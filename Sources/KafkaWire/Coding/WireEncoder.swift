@@ -161,21 +161,20 @@ public struct WireEncoder: FieldCoder {
     /// The frame whose 4-byte length was left open at its start.
     consuming func finishFrame() throws(WireError) -> WireFrame {
         guard let length = Int32(exactly: count + attachedBytes - 4) else { throw .invalidFrame }
-        var rest = ByteBuffer(bytes: bytes[..<count])
-        rest.setInteger(length, at: rest.readerIndex)
+        bytes.withUnsafeMutableBytes { $0.storeBytes(of: length.bigEndian, as: Int32.self) }
+        bytes.removeLast(bytes.count - count)
         let byteCount = Int(length) + 4
-        guard let first = attachments.first, let head = rest.readSlice(length: first.position) else {
-            return WireFrame(head: rest, tail: [], byteCount: byteCount)
-        }
+        guard let first = attachments.first else { return WireFrame(head: bytes, tail: [], byteCount: byteCount) }
+        var rest = ByteBuffer(bytes: bytes[first.position...])
         var tail: [ByteBuffer] = []
         tail.reserveCapacity(2 * attachments.count)
         for attachment in attachments {
-            if let before = rest.readSlice(length: attachment.position - rest.readerIndex), before.readableBytes > 0 {
-                tail.append(before)
-            }
+            let between = attachment.position - first.position - rest.readerIndex
+            if let before = rest.readSlice(length: between), before.readableBytes > 0 { tail.append(before) }
             tail.append(attachment.bytes)
         }
         if rest.readableBytes > 0 { tail.append(rest) }
-        return WireFrame(head: head, tail: tail, byteCount: byteCount)
+        bytes.removeLast(count - first.position)
+        return WireFrame(head: bytes, tail: tail, byteCount: byteCount)
     }
 }

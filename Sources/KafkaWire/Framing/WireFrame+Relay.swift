@@ -4,8 +4,7 @@ import NIOCore
 extension WireFrame {
     /// A frame around a header and body that are encoded already.
     public init(framing headerAndBody: ByteBuffer) {
-        var length = ByteBuffer()
-        length.writeInteger(Int32(headerAndBody.readableBytes))
+        let length = withUnsafeBytes(of: Int32(headerAndBody.readableBytes).bigEndian) { Array($0) }
         self.init(head: length, tail: [headerAndBody], byteCount: 4 + headerAndBody.readableBytes)
     }
 

@@ -8,16 +8,17 @@ import NIOCore
 /// | 4– | request or response header |
 /// | … | body |
 ///
-/// Most frames are one buffer. Record batches from ``WireEncoder/attachmentThreshold`` on are buffers of their own:
+/// Most frames are one part. Record batches from ``WireEncoder/attachmentThreshold`` on are buffers of their own:
 /// slices of wherever the batch lies, never copies.
 public struct WireFrame: RandomAccessCollection, Sendable {
-    // Apart, so that a frame of one buffer needs no array.
-    private let head: ByteBuffer
+    /// What was encoded, as it is: most frames are small answers, which are copied to where several of them leave
+    /// together and never become buffers.
+    private let head: [UInt8]
     private let tail: [ByteBuffer]
     /// The bytes of all parts together.
     public let byteCount: Int
 
-    init(head: ByteBuffer, tail: [ByteBuffer], byteCount: Int) {
+    init(head: [UInt8], tail: [ByteBuffer], byteCount: Int) {
         self.head = head
         self.tail = tail
         self.byteCount = byteCount
@@ -25,7 +26,7 @@ public struct WireFrame: RandomAccessCollection, Sendable {
 
     public var startIndex: Int { 0 }
     public var endIndex: Int { tail.count + 1 }
-    public subscript(position: Int) -> ByteBuffer { position == 0 ? head : tail[position - 1] }
+    public subscript(position: Int) -> ByteBuffer { position == 0 ? ByteBuffer(bytes: head) : tail[position - 1] }
 
     /// A response frame, headed as its API and version demand.
     ///
@@ -64,12 +65,17 @@ public struct WireFrame: RandomAccessCollection, Sendable {
         self = try encoder.finishFrame()
     }
 
-    /// All parts in one buffer. Copies unless there is only one.
+    /// All parts in one buffer, copied.
     public var contiguous: ByteBuffer {
-        if tail.isEmpty { return head }
         var whole = ByteBuffer()
         whole.reserveCapacity(byteCount)
-        for part in self { whole.writeImmutableBuffer(part) }
+        append(to: &whole)
         return whole
+    }
+
+    /// Copies all parts to the end of `buffer`.
+    public func append(to buffer: inout ByteBuffer) {
+        buffer.writeBytes(head)
+        for part in tail { buffer.writeImmutableBuffer(part) }
     }
 }

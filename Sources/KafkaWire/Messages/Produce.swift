@@ -13,7 +13,7 @@ public struct ProduceRequest: KafkaRequest {
     public struct Topic: KafkaStruct {
         public var name = ""
         public var topicID = TopicID.zero
-        public var partitions: [Partition] = []
+        public var partitions: SmallArray<Partition> = []
 
         public init() {}
 
@@ -41,7 +41,7 @@ public struct ProduceRequest: KafkaRequest {
     /// 0: no response at all; 1: the leader has it; -1: all in-sync replicas have it.
     public var acks: Int16 = 0
     public var timeoutMs: Int32 = 0
-    public var topics: [Topic] = []
+    public var topics: SmallArray<Topic> = []
 
     public init() {}
 
@@ -60,7 +60,7 @@ public struct ProduceResponse: KafkaResponse {
     public struct Topic: KafkaStruct {
         public var name = ""
         public var topicID = TopicID.zero
-        public var partitions: [Partition] = []
+        public var partitions: SmallArray<Partition> = []
 
         public init() {}
 
@@ -109,7 +109,7 @@ public struct ProduceResponse: KafkaResponse {
         }
     }
 
-    public var topics: [Topic] = []
+    public var topics: SmallArray<Topic> = []
     public var throttleTimeMs: Int32 = 0
     /// Where the leaders named in this response are found (KIP-951).
     public var nodeEndpoints: [NodeEndpoint] = []

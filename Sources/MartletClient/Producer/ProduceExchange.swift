@@ -48,7 +48,7 @@ struct ProduceExchange {
         request = ProduceRequest {
             $0.acks = configuration.acknowledgement.rawValue
             $0.timeoutMs = Self.brokerTimeoutMs
-            $0.topics = Array(topics.values)
+            $0.topics = SmallArray(topics.values)
         }
     }
 
