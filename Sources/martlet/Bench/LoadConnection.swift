@@ -5,7 +5,7 @@ import NIOPosix
 
 /// A request as bytes.
 struct LoadRequest {
-    /// Frame length, header and body up to the batch.
+    /// Frame length, header and body up to the batch, or with it if that is not apart.
     var head: ByteBuffer
     var batch: ByteBuffer?
     var isAnswered = true

@@ -9,6 +9,8 @@ import Synchronization
 final class ProduceSource: LoadSource {
     static let version: Int16 = 8
     private static let correlationIDAt = 8
+    /// Batches up to this size are copied behind their head: that costs less than one more part to write.
+    private static let copiedBytesMax = 4_096
 
     private let frames: [ProduceFrame]
     private let partitions: [Int32]
@@ -18,6 +20,7 @@ final class ProduceSource: LoadSource {
     private let errorAt: Int
     private var nextFrame: Int
     private var nextPartition = 0
+    private var request = ByteBuffer()
 
     /// - Parameters:
     ///   - frames: shared by all connections.
@@ -37,12 +40,16 @@ final class ProduceSource: LoadSource {
         nextFrame = (nextFrame + 1) % frames.count
         let partition = partitions[nextPartition]
         nextPartition = (nextPartition + 1) % partitions.count
-        var head = frame.head
-        head.setInteger(correlationID, at: Self.correlationIDAt)
-        head.setInteger(partition, at: frame.partitionAt)
+        // The socket mostly has taken the request before, and the memory serves again.
+        request.clear()
+        request.writeImmutableBuffer(frame.head)
+        request.setInteger(correlationID, at: Self.correlationIDAt)
+        request.setInteger(partition, at: frame.partitionAt)
+        let isSmall = frame.batch.readableBytes <= Self.copiedBytesMax
+        if isSmall { request.writeImmutableBuffer(frame.batch) }
         let counts = LoadCounts(
             requests: 1, records: frame.records, wireBytes: frame.batch.readableBytes, payloadBytes: frame.payloadBytes)
-        return LoadRequest(head: head, batch: frame.batch, isAnswered: acks != 0, counts: counts)
+        return LoadRequest(head: request, batch: isSmall ? nil : frame.batch, isAnswered: acks != 0, counts: counts)
     }
 
     func receive(_ response: ByteBuffer) throws -> LoadCounts {
