@@ -165,7 +165,7 @@ public final class Broker {
         coldReads.produced(producedBytes)
         for topic in shard.machine.takeDeleted() { wakeFetches(of: topic) }
         // Whoever made a topic here may ask for it at any other broker next.
-        if shard.machine.takeMetadataChange() { shard.node.announceCommit() }
+        if shard.machine.metadata.takeChange() { shard.node.announceCommit() }
         shard.storeSealedOffsets { [logger] error in
             logger.error("an offset table cannot be written; it stays in memory", metadata: ["error": "\(error)"])
         }

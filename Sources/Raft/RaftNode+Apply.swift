@@ -34,7 +34,7 @@ extension RaftNode {
     /// nobody later.
     public func response(at index: LogIndex) -> Machine.Response {
         let position = responses.count - 1 - (appliedIndex - index)
-        invariant(responses.indices.contains(position), "the response at \(index) is not at hand (any more)")
+        invariant(position >= 0 && position < responses.count, "the response at \(index) is not at hand (any more)")
         return responses[position]
     }
 

@@ -4,24 +4,26 @@ import NIOCore
 
 /// One thing asked of the topics state machine. A command is the *head* of a log entry; only `produce` has a payload
 /// besides, the record batch as its producer sent it.
+///
+/// The large ones but `produce` stand apart, so that a batch's command is copied without looking into it.
 public enum Command: Hashable, Sendable {
     case produce(ProduceCommand)
-    case createTopic(CreateTopicCommand)
+    indirect case createTopic(CreateTopicCommand)
     case deleteTopic(TopicID)
     case createPartitions(TopicID, count: Int32)
     /// Gives out one producer id that was never given out before.
     case allocateProducerID
-    case registerBroker(BrokerRegistration)
+    indirect case registerBroker(BrokerRegistration)
     /// Names the cluster; the first one counts.
-    case initializeCluster(id: String)
+    indirect case initializeCluster(id: String)
     /// Shards other than the metadata shard: the topic was deleted, its partitions are gone.
     case forgetTopic(TopicNumber)
     /// The partition begins at this offset from now on; what lies before it is gone.
     case deleteRecords(PartitionKey, before: Offset)
-    case alterTopicConfigs(AlterTopicConfigsCommand)
+    indirect case alterTopicConfigs(AlterTopicConfigsCommand)
     /// A piece of a command that is too large for one entry.
-    case fragment(CommandFragment)
-    case group(GroupCommand)
+    indirect case fragment(CommandFragment)
+    indirect case group(GroupCommand)
 }
 
 /// Appends one record batch to a partition.

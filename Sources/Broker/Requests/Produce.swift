@@ -1,4 +1,5 @@
 import Basics
+import DequeModule
 import KafkaWire
 import NIOCore
 import Raft
@@ -53,9 +54,14 @@ final class PendingProduce {
 
 /// Every produce request under way, in the order of arrival, so that time-outs need no timer each.
 struct PendingProduces {
-    private var pending: [PendingProduce] = []
+    private var pending: Deque<PendingProduce> = []
 
     mutating func add(_ produce: PendingProduce) { pending.append(produce) }
+
+    /// Forgets what is answered up to the first that is not. Most are answered in the order of arrival.
+    mutating func forgetAnswered() {
+        while pending.first?.isAnswered == true { pending.removeFirst() }
+    }
 
     /// Answers what has waited too long, and forgets what is answered. Called every few tens of milliseconds.
     mutating func expire(now: NIODeadline) {
@@ -86,12 +92,14 @@ extension Broker {
         }
         // Held until every partition was taken: a command that is refused has its outcome at once.
         pending.unanswered = 1
-        for (topicPosition, requested) in request.topics.enumerated() {
+        // By position, since iterators would copy each element.
+        for position in request.topics.indices {
             let topic =
-                context.version >= 13 ? metadata.topic(requested.topicID) : metadata.topic(named: requested.name)
-            for (partitionPosition, partition) in requested.partitions.enumerated() {
-                let slot = ProduceSlot(topic: topicPosition, partition: partitionPosition)
-                append(partition, of: topic, request, to: slot, of: pending)
+                context.version >= 13
+                ? metadata.topic(request.topics[position].topicID)
+                : metadata.topic(named: request.topics[position].name)
+            for partition in request.topics[position].partitions.indices {
+                append(at: ProduceSlot(topic: position, partition: partition), of: request, topic, pending)
             }
         }
         pending.unanswered -= 1
@@ -106,9 +114,9 @@ extension Broker {
     }
 
     private func append(
-        _ partition: ProduceRequest.Partition, of topic: Topic?, _ request: ProduceRequest, to slot: ProduceSlot,
-        of pending: PendingProduce
+        at slot: ProduceSlot, of request: ProduceRequest, _ topic: Topic?, _ pending: PendingProduce
     ) {
+        let partition = request.topics[slot.topic].partitions[slot.partition]
         func refuse(_ code: ErrorCode, _ message: String? = nil) {
             finish(slot, of: pending, .failure(ProduceRefusal(code: code, message: message)))
         }
@@ -133,11 +141,12 @@ extension Broker {
         pending.unanswered += 1
         let appendTime = topic.config.usesLogAppendTime ? checked.now : -1
         let isCompressed = batch.header.attributes.codec != Codec.none
-        shard.node.propose(payload: batch.bytes, isCompressed: isCompressed) { [weak self] result in
+        shard.node.propose(payload: batch.bytes, isCompressed: isCompressed) { [self] result in
             pending.unanswered -= 1
             let response = result.map { shard.node.response(at: $0) }
-            self?.committed(command, response, shard, slot, pending, appendTime: appendTime)
+            committed(command, response, shard, slot, pending, appendTime: appendTime)
             pending.answerIfComplete()
+            pendingProduces.forgetAnswered()
         } writeHead: {
             Command.produce(command).write(to: &$0)
         }

@@ -13,8 +13,9 @@ public struct Topic: Hashable, Sendable {
 
 /// What the cluster as a whole knows: its topics, its brokers, its name. Lives in the metadata shard's log.
 ///
-/// Owner: the `TopicsFSM` of shard 0, on the event loop.
-public struct ClusterMetadata {
+/// Owner: the `TopicsFSM` of shard 0, on the event loop. A class, so that to ask it for a topic, as every produced
+/// batch does, copies nothing else.
+public final class ClusterMetadata {
     public private(set) var clusterID: String?
     public private(set) var topics: [String: Topic] = [:]
     /// Counts the changes of the topics: equal on brokers that have applied the same of them.
@@ -24,19 +25,23 @@ public struct ClusterMetadata {
     public private(set) var brokers: [NodeID: BrokerRegistration] = [:]
     private var nextTopicNumber: UInt32 = 1
     private var nextProducerID: Int64 = 1
+    /// Whether a command was about it since `takeChange` was called last.
+    private var isChanged = false
 
     public init() {}
 
     public func topic(named name: String) -> Topic? { topics[name] }
     public func topic(_ id: TopicID) -> Topic? { topicNames[id].flatMap { topics[$0] } }
     public func topic(_ number: TopicNumber) -> Topic? { numbers[number].flatMap { topics[$0] } }
+    func contains(_ number: TopicNumber) -> Bool { numbers[number] != nil }
     public var sortedTopics: [Topic] { topics.values.sorted { $0.name < $1.name } }
     public var sortedBrokers: [BrokerRegistration] { brokers.values.sorted { $0.id < $1.id } }
 
     /// Whether a topic with this number was created once, alive or not.
     func wasCreated(_ number: TopicNumber) -> Bool { number.rawValue < nextTopicNumber }
 
-    mutating func create(_ command: CreateTopicCommand) -> CommandResult {
+    func create(_ command: CreateTopicCommand) -> CommandResult {
+        isChanged = true
         guard topics[command.name] == nil else { return .refused(.topicAlreadyExists) }
         guard !collides(command.name) else { return .refused(.invalidTopicException) }
         let number = TopicNumber(nextTopicNumber)
@@ -61,7 +66,8 @@ public struct ClusterMetadata {
         String(name.map { $0 == "." ? "_" : $0 })
     }
 
-    mutating func delete(_ id: TopicID) -> CommandResult {
+    func delete(_ id: TopicID) -> CommandResult {
+        isChanged = true
         guard let name = topicNames.removeValue(forKey: id), let topic = topics.removeValue(forKey: name)
         else { return .refused(.unknownTopicID) }
         numbers[topic.number] = nil
@@ -69,7 +75,8 @@ public struct ClusterMetadata {
         return .topic(topic.number)
     }
 
-    mutating func createPartitions(_ id: TopicID, count: Int32) -> CommandResult {
+    func createPartitions(_ id: TopicID, count: Int32) -> CommandResult {
+        isChanged = true
         guard let name = topicNames[id], var topic = topics[name] else { return .refused(.unknownTopicOrPartition) }
         guard count > topic.partitionCount else { return .refused(.invalidPartitions) }
         topic.partitionCount = count
@@ -78,7 +85,8 @@ public struct ClusterMetadata {
         return .topic(topic.number)
     }
 
-    mutating func alter(_ command: AlterTopicConfigsCommand) -> CommandResult {
+    func alter(_ command: AlterTopicConfigsCommand) -> CommandResult {
+        isChanged = true
         guard let name = topicNames[command.topic], var topic = topics[name] else {
             return .refused(.unknownTopicOrPartition)
         }
@@ -87,18 +95,27 @@ public struct ClusterMetadata {
         return .topic(topic.number)
     }
 
-    mutating func allocateProducerID() -> CommandResult {
+    func allocateProducerID() -> CommandResult {
+        isChanged = true
         defer { nextProducerID += 1 }
         return .producerID(nextProducerID)
     }
 
-    mutating func register(_ broker: BrokerRegistration) -> CommandResult {
+    func register(_ broker: BrokerRegistration) -> CommandResult {
+        isChanged = true
         brokers[broker.id] = broker
         return .none
     }
 
-    mutating func initialize(id: String) -> CommandResult {
+    func initialize(id: String) -> CommandResult {
+        isChanged = true
         if clusterID == nil { clusterID = id }
         return .none
+    }
+
+    /// Whether what all brokers tell their clients may have changed since the last call.
+    func takeChange() -> Bool {
+        defer { isChanged = false }
+        return isChanged
     }
 }

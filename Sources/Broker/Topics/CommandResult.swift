@@ -11,7 +11,8 @@ public enum CommandResult: Hashable, Sendable {
     case producerID(Int64)
     /// Where the partition begins now.
     case logStart(Offset)
-    case joinedGroup(ClassicJoinOutcome)
-    case consumerGroup(Result<ConsumerGroupAnswer?, ConsumerGroupRefusal>)
+    // Apart, so that the answer to a batch, of which there are most, is small and copied without looking into it.
+    indirect case joinedGroup(ClassicJoinOutcome)
+    indirect case consumerGroup(Result<ConsumerGroupAnswer?, ConsumerGroupRefusal>)
     case refused(ErrorCode)
 }

@@ -15,9 +15,7 @@ public final class TopicsFSM: FSM {
 
     public let shard: ShardID
     /// Filled in shard 0 only.
-    public private(set) var metadata = ClusterMetadata() {
-        didSet { isMetadataChanged = true }
-    }
+    public let metadata = ClusterMetadata()
     private(set) var partitions: [PartitionKey: PartitionState] = [:]
     /// The consumer groups that this shard keeps, with what they committed, wherever the topics are.
     private(set) var groups = GroupTable()
@@ -36,8 +34,6 @@ public final class TopicsFSM: FSM {
     private var touched: [(key: PartitionKey, bytes: Int)] = []
     /// Topics deleted since `takeDeleted` was called last.
     private var deleted: [TopicNumber] = []
-    /// Whether a command was about `metadata` since `takeMetadataChange` was called last.
-    private var isMetadataChanged = false
 
     public init(shard: ShardID) { self.shard = shard }
 
@@ -122,7 +118,7 @@ public final class TopicsFSM: FSM {
     }
 
     private func isAlive(_ topic: TopicNumber) -> Bool {
-        shard == .metadata ? metadata.topic(topic) != nil : !forgotten.contains(topic)
+        shard == .metadata ? metadata.contains(topic) : !forgotten.contains(topic)
     }
 
     private func forget(_ topic: TopicNumber) {
@@ -154,12 +150,6 @@ public final class TopicsFSM: FSM {
 
     /// The groups that commands were about since the last call, in their order.
     func takeTouchedGroups() -> [String] { groups.takeTouched() }
-
-    /// Whether what all brokers tell their clients has changed since the last call. Shard 0 only.
-    func takeMetadataChange() -> Bool {
-        defer { isMetadataChanged = false }
-        return isMetadataChanged
-    }
 
     /// The topics deleted from the cluster since the last call. Shard 0 only.
     func takeDeleted() -> [TopicNumber] {

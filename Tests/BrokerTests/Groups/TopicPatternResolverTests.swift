@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct TopicPatternResolverTests {
     private func metadata(_ names: [String]) -> ClusterMetadata {
-        var metadata = ClusterMetadata()
+        let metadata = ClusterMetadata()
         for (number, name) in names.enumerated() {
             _ = metadata.create(
                 CreateTopicCommand(

@@ -11,7 +11,7 @@ import Testing
     }
 
     @Test func `topics get numbers in order, and a number is never given again`() {
-        var metadata = ClusterMetadata()
+        let metadata = ClusterMetadata()
         #expect(metadata.create(Self.topic("a", id: 10)) == .topic(TopicNumber(1)))
         #expect(metadata.create(Self.topic("b", id: 11)) == .topic(TopicNumber(2)))
         #expect(metadata.delete(TopicID(high: 0, low: 11)) == .topic(TopicNumber(2)))
@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test func `a topic is found by name, id and number until it is deleted`() {
-        var metadata = ClusterMetadata()
+        let metadata = ClusterMetadata()
         _ = metadata.create(Self.topic("a", id: 10))
         let topic = metadata.topic(named: "a")
         #expect(topic?.id == TopicID(high: 0, low: 10))
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func `names are taken once, and may not differ in dots and underscores alone`() {
-        var metadata = ClusterMetadata()
+        let metadata = ClusterMetadata()
         _ = metadata.create(Self.topic("a.b_c", id: 10))
         #expect(metadata.create(Self.topic("a.b_c", id: 11)) == .refused(.topicAlreadyExists))
         #expect(metadata.create(Self.topic("a_b.c", id: 11)) == .refused(.invalidTopicException))
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test func `topics grow and never shrink`() {
-        var metadata = ClusterMetadata()
+        let metadata = ClusterMetadata()
         _ = metadata.create(Self.topic("a", id: 10, partitions: 3))
         let id = TopicID(high: 0, low: 10)
         #expect(metadata.createPartitions(id, count: 3) == .refused(.invalidPartitions))
@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test func `producer ids are counted, the cluster is named once, brokers may move`() {
-        var metadata = ClusterMetadata()
+        let metadata = ClusterMetadata()
         #expect(metadata.allocateProducerID() == .producerID(1))
         #expect(metadata.allocateProducerID() == .producerID(2))
         _ = metadata.initialize(id: "first")
@@ -70,7 +70,7 @@ import Testing
     }
 
     @Test func `topics are listed by name`() {
-        var metadata = ClusterMetadata()
+        let metadata = ClusterMetadata()
         for (number, name) in ["c", "a", "b"].enumerated() {
             _ = metadata.create(Self.topic(name, id: UInt64(number + 1)))
         }
