@@ -38,13 +38,12 @@ extension SmallArray: RandomAccessCollection, MutableCollection {
     @inlinable public var startIndex: Int { 0 }
     @inlinable public var endIndex: Int { head == nil ? 0 : tail.count + 1 }
 
+    // Not `_read` and `_modify`: coroutines with two ends are not inlined, and then take memory for each call.
     @inlinable
     public subscript(position: Int) -> Element {
-        _read {
-            if position == 0 { yield head! } else { yield tail[position - 1] }
-        }
-        _modify {
-            if position == 0 { yield &head! } else { yield &tail[position - 1] }
+        get { position == 0 ? head! : tail[position - 1] }
+        set {
+            if position == 0 { head = newValue } else { tail[position - 1] = newValue }
         }
     }
 }

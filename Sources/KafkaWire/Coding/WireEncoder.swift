@@ -158,14 +158,18 @@ public struct WireEncoder: FieldCoder {
 
     // MARK: - Frames
 
-    /// The frame whose 4-byte length was left open at its start.
-    consuming func finishFrame() throws(WireError) -> WireFrame {
+    /// The frame whose 4-byte length was left open at its start. Ends the encoder's use.
+    mutating func finishFrame() throws(WireError) -> WireFrame {
         guard let length = Int32(exactly: count + attachedBytes - 4) else { throw .invalidFrame }
-        bytes.withUnsafeMutableBytes { $0.storeBytes(of: length.bigEndian, as: Int32.self) }
-        bytes.removeLast(bytes.count - count)
+        var head: [UInt8] = []
+        // Not a copy, which two owners would need.
+        swap(&head, &bytes)
+        head.withUnsafeMutableBytes { $0.storeBytes(of: length.bigEndian, as: Int32.self) }
+        head.removeLast(head.count - count)
         let byteCount = Int(length) + 4
-        guard let first = attachments.first else { return WireFrame(head: bytes, tail: [], byteCount: byteCount) }
-        var rest = ByteBuffer(bytes: bytes[first.position...])
+        guard let first = attachments.first else { return WireFrame(head: head, tail: [], byteCount: byteCount) }
+        var rest = ByteBuffer(bytes: head[first.position...])
+        head.removeLast(count - first.position)
         var tail: [ByteBuffer] = []
         tail.reserveCapacity(2 * attachments.count)
         for attachment in attachments {
@@ -174,7 +178,6 @@ public struct WireEncoder: FieldCoder {
             tail.append(attachment.bytes)
         }
         if rest.readableBytes > 0 { tail.append(rest) }
-        bytes.removeLast(count - first.position)
-        return WireFrame(head: bytes, tail: tail, byteCount: byteCount)
+        return WireFrame(head: head, tail: tail, byteCount: byteCount)
     }
 }
