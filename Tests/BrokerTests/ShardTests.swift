@@ -60,12 +60,13 @@ import Testing
         world.run(for: .seconds(1))
         let broker = try #require(world.leader(ofShard: 1))
         var request = SimulatedClient.produceRequest(try .batch("x"), to: "t")
-        request.topics[0].partitions = try (0..<3).map { partition in
-            try ProduceRequest.Partition {
-                $0.index = Int32(partition)
-                $0.records = nil
-            }.with(records: .batch("x"))
-        }
+        request.topics[0].partitions = SmallArray(
+            try (0..<3).map { partition in
+                try ProduceRequest.Partition {
+                    $0.index = Int32(partition)
+                    $0.records = nil
+                }.with(records: .batch("x"))
+            })
         let answers = try world.client(of: broker).call(request, version: SimulatedClient.produceVersion).topics[0]
             .partitions
         // Partition 0 of topic 1 is in shard 1.

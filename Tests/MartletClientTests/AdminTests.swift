@@ -154,7 +154,7 @@ struct AdminTests {
         let brokers: [Int32: BrokerAddress] = [
             0: BrokerAddress(host: "a", port: 1), 1: BrokerAddress(host: "b", port: 2),
         ]
-        let metadata = ClusterMetadata()
+        var metadata = ClusterMetadata()
         topic.update(0) {
             $0.leader = 1
             $0.leaderEpoch = 5

@@ -37,18 +37,21 @@ struct BenchTests {
         #expect(json > 2 && json < 8)
     }
 
-    @Test("a prepared request is what the encoder makes, with correlation id and partition put in")
-    func frames() throws {
+    @Test("a prepared request is what the encoder makes, with correlation id and partition put in",
+          arguments: [100, 1_000])
+    func frames(recordBytes: Int) throws {
+        // Ten records: small batches stand behind their heads, larger ones apart.
         let pool = try BatchPool(
-            .json, recordBytes: 100, batchBytes: 1_000, codec: .none, count: 1, seed: 1, timestamp: 0)
+            .json, recordBytes: recordBytes, batchBytes: 10 * recordBytes, codec: .none, count: 1, seed: 1,
+            timestamp: 0)
         let frame = try ProduceFrame(pool.batches[0], topic: "orders", acks: -1)
         let source = ProduceSource(
             frames: [frame], partitions: [3, 5], topic: "orders", acks: -1, start: 0, budget: RecordBudget(20))
         for (correlationID, partition) in [(17, 3), (18, 5)] as [(Int32, Int32)] {
             let request = try #require(source.next(correlationID: correlationID))
+            #expect((request.batch == nil) == (recordBytes == 100))
             var bytes = request.head
-            var batch = try #require(request.batch)
-            bytes.writeBuffer(&batch)
+            if let batch = request.batch { bytes.writeImmutableBuffer(batch) }
             let length = bytes.readInteger(as: Int32.self)
             #expect(length == Int32(bytes.readableBytes))
             let header = try RequestHeader(from: &bytes)

@@ -200,6 +200,17 @@ import Testing
         #expect(fixture.writes == writes + 1)
     }
 
+    @Test func `answers that the socket still holds are not written over by later ones`() throws {
+        let fixture = try ConnectionFixture()
+        let writes = fixture.writes
+        for _ in 0..<3 {
+            try fixture.receive(try fixture.metadata())
+            fixture.settle()
+        }
+        #expect(fixture.writes == writes + 3)
+        #expect(try fixture.answers() == [1, 2, 3])
+    }
+
     @Test func `an error of the socket closes the connection`() throws {
         let fixture = try ConnectionFixture()
         fixture.channel.pipeline.fireErrorCaught(IOError(errnoCode: 104, reason: "reset"))

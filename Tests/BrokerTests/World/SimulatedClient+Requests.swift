@@ -182,11 +182,11 @@ extension SimulatedClient {
         return try only(call(request).topics.first?.partitions)
     }
 
-    private func only<Element>(_ elements: [Element]?) throws -> Element {
-        guard let elements, elements.count == 1 else {
+    private func only<Elements: Collection>(_ elements: Elements?) throws -> Elements.Element {
+        guard let elements, elements.count == 1, let first = elements.first else {
             throw UnexpectedAnswer("not one partition: \(String(describing: elements))")
         }
-        return elements[0]
+        return first
     }
 }
 
