@@ -13,10 +13,10 @@ CONNECTIONS = 8
 BATCHES = [(16_384, 16), (65_536, 5), (1_048_576, 3)]
 
 
-def load(record, batch, depth, payload="random", connections=CONNECTIONS, topic="bench"):
+def load(record, batch, depth, payload="random", connections=CONNECTIONS, topic="bench", codec="none"):
     """Options of `martlet bench produce`."""
     return ["-r", record, "--batch-bytes", batch, "-c", connections, "--in-flight", depth, "--payload", payload,
-            "--topic", topic]
+            "--topic", topic, "--codec", codec]
 
 
 def timed(seconds):
@@ -24,17 +24,21 @@ def timed(seconds):
 
 
 def loads():
-    """What is produced; `compression` is the log's, client batches have none."""
+    """What is produced; `compression` is the log's, `codec` that of the producers, who have none mostly."""
     for record in (100, 1024):
         for batch, depth in BATCHES:
             yield {"payload": "random", "record": record, "batch": batch, "depth": depth, "compression": "1"}
     for compression in ("1", "off"):
         for batch, depth in BATCHES[1:]:
             yield {"payload": "json", "record": 256, "batch": batch, "depth": depth, "compression": compression}
+    for batch, depth in BATCHES[1:]:
+        yield {"payload": "json", "record": 256, "batch": batch, "depth": depth, "compression": "1", "codec": "zstd"}
 
 
 def load_of(entry, topic="bench"):
-    return load(entry["record"], entry["batch"], entry["depth"], entry["payload"], topic=topic)
+    return load(
+        entry["record"], entry["batch"], entry["depth"], entry["payload"], topic=topic,
+        codec=entry.get("codec", "none"))
 
 
 def produce(entry, seconds):
@@ -42,12 +46,18 @@ def produce(entry, seconds):
         return cluster.bench("produce", *load_of(entry), *timed(seconds))
 
 
+def who_compresses(scenario):
+    if "codec" in scenario:
+        return "the producers, before the measurement"
+    return "the log" if scenario["compression"] != "off" else "nobody"
+
+
 def produce_rows(results):
     for entry in results["entries"]:
         scenario, runs = entry["scenario"], entry["runs"]
         yield [
             scenario["brokers"], f"{scenario['record']} B {scenario['payload']}", size(scenario["batch"]),
-            f"{CONNECTIONS} × {scenario['depth']}", "zstd" if scenario["compression"] != "off" else "off",
+            f"{CONNECTIONS} × {scenario['depth']}", who_compresses(scenario),
             spread(run["payloadMegabytesPerSecond"] for run in runs),
             f"{median(runs, 'recordsPerSecond') / 1000:.0f} k",
             f"{median(runs, 'latency', 'p50'):.1f}", f"{median(runs, 'latency', 'p99'):.1f}",
@@ -60,8 +70,8 @@ PRODUCE = Scenario(
     "produce", "one and three brokers, as fast as they take it",
     [{"brokers": brokers, **one} for brokers in (1, 3) for one in loads()], produce,
     lambda results: table(
-        ["brokers", "record", "batch", "connections × depth", "log", "MB/s", "records/s", "p50 ms", "p99 ms",
-         "CPU s/GB, all brokers", "peak MB"], produce_rows(results)))
+        ["brokers", "record", "batch", "connections × depth", "who compresses", "MB/s", "records/s", "p50 ms",
+         "p99 ms", "CPU s/GB, all brokers", "peak MB"], produce_rows(results)))
 
 
 def consume(entry, seconds):
