@@ -9,6 +9,7 @@ import Testing
         for element in 0..<count { small.append(10 * element) }
         #expect(small.count == count)
         #expect(Array(small) == (0..<count).map { 10 * $0 })
+        #expect("\(small)" == "\(Array(small))")
         #expect(small == SmallArray(stride(from: 0, to: 10 * count, by: 10)))
     }
 

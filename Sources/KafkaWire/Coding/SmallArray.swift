@@ -53,6 +53,10 @@ extension SmallArray: ExpressibleByArrayLiteral {
     public init(arrayLiteral elements: Element...) { self.init(elements) }
 }
 
+extension SmallArray: CustomStringConvertible {
+    public var description: String { "\(Array(self))" }
+}
+
 extension SmallArray: Equatable where Element: Equatable {}
 extension SmallArray: Sendable where Element: Sendable {}
 
