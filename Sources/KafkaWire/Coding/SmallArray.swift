@@ -7,19 +7,23 @@ public struct SmallArray<Element> {
     @usableFromInline var head: Element?
     @usableFromInline var tail: [Element] = []
 
+    /// No elements.
     @inlinable
     public init() {}
 
+    /// The elements in their order.
     @inlinable
     public init(_ elements: some Sequence<Element>) {
         for element in elements { append(element) }
     }
 
+    /// Puts an element behind all others.
     @inlinable
     public mutating func append(_ element: Element) {
         if head == nil { head = element } else { tail.append(element) }
     }
 
+    /// What `transform` makes of each element, in their order; small, unlike a collection's own `map`.
     @inlinable
     public func map<Mapped>(_ transform: (Element) -> Mapped) -> SmallArray<Mapped> {
         var mapped = SmallArray<Mapped>()
