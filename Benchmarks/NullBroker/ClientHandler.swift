@@ -1,5 +1,6 @@
 import KafkaWire
 import NIOCore
+import SegmentLog
 import Networking
 
 /// Topics that were asked for: name and number of partitions. Shared by all connections of the loop.
@@ -38,7 +39,8 @@ final class ClientHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         frames.append(unwrapInboundIn(data))
-        while case .frame(let frame) = frames.next() {
+        while case .frame(let chain) = frames.next() {
+            let frame = chain.joined
             do {
                 try receive(frame)
             } catch {

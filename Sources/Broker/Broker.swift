@@ -69,6 +69,7 @@ public final class Broker {
                 shard: id, core: core, seed: RandomSource(seed: seed).seed(for: "shard \(position)"))
             raft.compression = configuration.compression
             raft.pendingBytesMax = configuration.pendingBytesMax
+            raft.keptPayloadBytesMin = configuration.keptPayloadBytesMin
             let node = RaftNode(
                 configuration: raft, machine: machine, log: log, transport: transport,
                 encoderThreads: encoderThreads,

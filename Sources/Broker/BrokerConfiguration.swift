@@ -28,6 +28,8 @@ public struct BrokerConfiguration: Sendable {
     public var compression: BlockCompression = .zstd(level: 1)
     /// Bytes of produce requests that may wait to be committed, for each shard.
     public var pendingBytesMax = 64.mebibytes
+    /// Batches of this size, on average in a block, stay in the memory they came in (`BlockEncoder`).
+    public var keptPayloadBytesMin = BlockEncoder.keptPayloadBytesMin
     /// Bytes of newest log kept in memory, for each shard; tail reads come from there.
     public var tailBytesMax = 32.mebibytes
     /// Bytes of blocks read from disk and kept, decompressed, for each shard.

@@ -41,6 +41,32 @@ uint32_t martlet_crc32c_portable(uint32_t seed, const void *data, size_t length)
     return ~c;
 }
 
+// ---- combining: the CRC of a followed by b is that of a advanced over as many zero bytes, plus that of b ----
+
+// powers[k]: x to the 2^k in the polynomials modulo the CRC's, reflected as the CRC is.
+static uint32_t powers[64];
+
+static uint32_t multiply(uint32_t a, uint32_t b) {
+    uint32_t product = 0;
+    for (; a; a <<= 1) {
+        if (a & 0x80000000u) product ^= b;
+        b = (b >> 1) ^ (POLY & (0u - (b & 1)));
+    }
+    return product;
+}
+
+__attribute__((constructor)) static void build_powers(void) {
+    powers[0] = 0x40000000u;
+    for (int k = 1; k < 64; k++) powers[k] = multiply(powers[k - 1], powers[k - 1]);
+}
+
+uint32_t martlet_crc32c_combine(uint32_t first, uint32_t second, size_t second_length) {
+    // A byte is x to the 8th, so the length's lowest bit belongs to powers[3].
+    for (int k = 3; second_length; second_length >>= 1, k++)
+        if (second_length & 1) first = multiply(first, powers[k]);
+    return first ^ second;
+}
+
 // ---- hardware: three interleaved streams, because one crc32 instruction has a latency of three cycles ----
 
 #if defined(__x86_64__)

@@ -3,6 +3,7 @@ import Broker
 import KafkaWire
 import Logging
 import NIOCore
+import SegmentLog
 
 /// One Kafka client's socket: cuts requests out of the stream, writes answers in their order, and stops reading when
 /// the client has too much under way.
@@ -95,7 +96,7 @@ final class KafkaConnectionHandler: ChannelDuplexHandler, MemoryHolder {
                 return
             case .frame(let frame):
                 do {
-                    try broker.receive(frame, from: connection)
+                    try broker.receive(frame.joined, from: connection)
                 } catch {
                     close(context, because: "\(error)")
                     return

@@ -9,7 +9,8 @@ import NIOCore
 final class PeerFrameHandler<Receiver: PeerFrameReceiver>: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private var frames = FrameAccumulator(frameBytesMax: 0, endianness: .little)
+    /// Blocks stay in the pieces in which they came, unless those are small.
+    private var frames = FrameAccumulator(frameBytesMax: 0, endianness: .little, linkedBytesMin: 16.kibibytes)
     private let receiver: Receiver
     private let logger: Logger
 

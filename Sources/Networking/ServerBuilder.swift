@@ -22,7 +22,7 @@ struct ServerBuilder: Sendable {
     let failure: EventLoopPromise<Void>
 
     /// Most bytes taken from a socket at once.
-    private static let readBytesMax = 1.mebibytes
+    private static let readBytesMax = 256.kibibytes
 
     init(_ configuration: ServerConfiguration, loop: any EventLoop, threads: StorageThreads, logger: Logger) {
         self.configuration = configuration

@@ -31,10 +31,10 @@ public struct CommittedBlock {
     public let segment: LogIndex
     public let entries: BlockEntries
     /// The decompressed payload of all entries; nil for a state machine that does not read payloads.
-    public let payload: ByteBuffer?
+    public let payload: BlockPayload?
 
     /// Public, so that a state machine can be tested without a node.
-    public init(term: Term, segment: LogIndex, entries: BlockEntries, payload: ByteBuffer?) {
+    public init(term: Term, segment: LogIndex, entries: BlockEntries, payload: BlockPayload?) {
         self.term = term
         self.segment = segment
         self.entries = entries

@@ -18,7 +18,7 @@ final class OrderedEncoder {
     }
 
     private let configuration: RaftConfiguration
-    private let encoder = BlockEncoder()
+    private let encoder: BlockEncoder
     private let threads: [any StorageExecutor]
     private let loop: any EventLoop
     private var backoff = CompressionBackoff()
@@ -31,6 +31,7 @@ final class OrderedEncoder {
     init(_ configuration: RaftConfiguration, threads: [any StorageExecutor], eventLoop: any EventLoop) {
         invariant(!threads.isEmpty, "an encoder without threads")
         self.configuration = configuration
+        encoder = BlockEncoder(keptPayloadBytesMin: configuration.keptPayloadBytesMin)
         self.threads = threads
         loop = eventLoop
     }

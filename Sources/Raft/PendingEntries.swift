@@ -12,6 +12,7 @@ struct PendingEntries {
         let headBytes: Int
         let payload: ByteBuffer
         let isCompressed: Bool
+        let payloadChecksum: UInt32?
 
         var encodedBytes: Int { Entry.encodedBytes(head: headBytes, payload: payload.readableBytes) }
     }
@@ -24,12 +25,14 @@ struct PendingEntries {
     var isEmpty: Bool { entries.isEmpty }
 
     mutating func append(
-        _ type: EntryType, _ payload: ByteBuffer, isCompressed: Bool, _ writeHead: (inout ByteBuffer) -> Void
+        _ type: EntryType, _ payload: ByteBuffer, isCompressed: Bool, payloadChecksum: UInt32? = nil,
+        _ writeHead: (inout ByteBuffer) -> Void
     ) {
         let start = heads.writerIndex
         writeHead(&heads)
         let entry = Pending(
-            type: type, headBytes: heads.writerIndex - start, payload: payload, isCompressed: isCompressed)
+            type: type, headBytes: heads.writerIndex - start, payload: payload, isCompressed: isCompressed,
+            payloadChecksum: payloadChecksum)
         entries.append(entry)
         bytes += entry.encodedBytes
     }
@@ -48,7 +51,9 @@ struct PendingEntries {
             guard let head = heads.readSlice(length: pending.headBytes) else {
                 preconditionFailure("each pending entry has its head")
             }
-            return Entry(type: pending.type, head: head, payload: pending.payload, isCompressed: pending.isCompressed)
+            return Entry(
+                type: pending.type, head: head, payload: pending.payload, isCompressed: pending.isCompressed,
+                payloadChecksum: pending.payloadChecksum)
         }
         entries.removeFirst(count)
         heads.discardReadBytes()

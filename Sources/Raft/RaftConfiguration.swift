@@ -15,6 +15,8 @@ public struct RaftConfiguration: Sendable {
     public var tickInterval: TimeSpan = .milliseconds(20)
     /// Groups of at most this many bytes are encoded on the event loop; larger ones on the encoder thread.
     public var inlineEncodingBytesMax = 32.kibibytes
+    /// Blocks that are not compressed keep payloads of this size, on average, in the memory they came in.
+    public var keptPayloadBytesMin = BlockEncoder.keptPayloadBytesMin
     /// Seeds the core's random numbers (election timeouts).
     public var seed: UInt64
 

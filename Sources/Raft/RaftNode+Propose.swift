@@ -24,17 +24,20 @@ extension RaftNode {
     /// The same with a head that is written to where the pending heads are: one for each command costs no memory of its
     /// own.
     ///
-    /// - Parameter writeHead: appends the head, and does nothing else. Not called when the command is refused.
+    /// - Parameters:
+    ///   - payloadChecksum: the payload's CRC-32C, if it is known. A wrong one makes a block that no follower takes.
+    ///   - writeHead: appends the head, and does nothing else. Not called when the command is refused.
     public func propose(
-        type: EntryType = .command, payload: ByteBuffer, isCompressed: Bool = false, completion: Completion?,
-        writeHead: (inout ByteBuffer) -> Void
+        type: EntryType = .command, payload: ByteBuffer, isCompressed: Bool = false, payloadChecksum: UInt32? = nil,
+        completion: Completion?, writeHead: (inout ByteBuffer) -> Void
     ) {
         loop.preconditionInEventLoop()
         if let error = reasonToRefuse(payload) {
             completion?(.failure(error))
             return
         }
-        pending.append(type, payload, isCompressed: isCompressed, writeHead)
+        pending.append(
+            type, payload, isCompressed: isCompressed, payloadChecksum: payloadChecksum, writeHead)
         waiting.append(Waiter(complete: completion))
         scheduleDrain()
     }

@@ -34,7 +34,7 @@ enum BlockTarget {
         }
         precondition(index == block.last.next)
         guard let payload = try? block.payload() else { return }
-        precondition(payload.readableBytes == block.header.rawLength)
+        precondition(payload.byteCount == block.header.rawLength)
         for entry in block.entries { _ = entry.payload(in: payload) }
     }
 }

@@ -20,7 +20,7 @@ enum Seeds {
 
     private static func seeds(_ target: FuzzTarget) throws -> [ByteBuffer] {
         switch target {
-        case .blocks: [block(.off).bytes, block(.zstd(level: 1)).bytes]
+        case .blocks: [block(.off).bytes.joined, block(.zstd(level: 1)).bytes.joined]
         case .batches: try Codec.allCases.map { try batch($0) }
         case .peers: peerFrames
         case .commands: commands.map { $0.encoded() }

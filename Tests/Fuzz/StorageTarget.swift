@@ -90,7 +90,7 @@ enum StorageTarget {
                 if case .failure(.damaged) = answer { return nil }
                 preconditionFailure("\(next) of \(log.lastIndex) cannot be read: \(String(describing: answer))")
             }
-            found += blocks.map(\.bytes)
+            found += blocks.map(\.bytes.joined)
             next = last.last.next
         }
         scheduler.run(until: scheduler.now + .seconds(1))

@@ -25,7 +25,7 @@ enum FrameTarget {
             accumulator.append(piece)
             while true {
                 guard case .frame(let frame) = accumulator.next() else { break }
-                frames.append(frame)
+                frames.append(frame.joined)
             }
             if case .invalid = accumulator.next() { break }
         }

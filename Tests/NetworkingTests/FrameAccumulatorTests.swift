@@ -1,5 +1,6 @@
 import Basics
 import NIOCore
+import SegmentLog
 import Testing
 
 @testable import Networking
@@ -19,7 +20,7 @@ import Testing
     /// Every whole frame that is there now.
     private static func take(_ accumulator: inout FrameAccumulator) -> [[UInt8]] {
         var frames: [[UInt8]] = []
-        while case .frame(let frame) = accumulator.next() { frames.append(Array(frame.readableBytesView)) }
+        while case .frame(let frame) = accumulator.next() { frames.append(Array(frame.joined.readableBytesView)) }
         return frames
     }
 
@@ -33,7 +34,8 @@ import Testing
             return [UInt8](repeating: UInt8.random(in: 0...255, using: &random), count: length)
         }
         var rest = Self.stream(sent, endianness: endianness)[...]
-        var accumulator = FrameAccumulator(frameBytesMax: Self.limit, endianness: endianness)
+        var accumulator = FrameAccumulator(
+            frameBytesMax: Self.limit, endianness: endianness, linkedBytesMin: [1, 3, 1_000, .max][Int(seed % 4)])
         var received: [[UInt8]] = []
         while !rest.isEmpty {
             let read = rest.prefix([1, 2, 3, 5, 1_000, 65_536][Int.random(in: 0..<6, using: &random)])
@@ -53,7 +55,7 @@ import Testing
         let stream = Self.stream((0..<50).map { [UInt8](repeating: $0, count: 100) })
         for start in stride(from: 0, to: stream.count, by: 37) {
             accumulator.append(ByteBuffer(bytes: stream[start..<min(start + 37, stream.count)]))
-            if case .frame(let frame) = accumulator.next() { held.append(frame) }
+            if case .frame(let frame) = accumulator.next() { held.append(frame.joined) }
         }
         #expect(held.count == 50)
         for (number, frame) in held.enumerated() {
@@ -71,8 +73,26 @@ import Testing
                 Issue.record("no frame")
                 return
             }
-            #expect(frame.withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) } == start + offset)
+            #expect(frame[0].withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) } == start + offset)
         }
+    }
+
+    @Test func `large reads are linked to a frame, small ones copied behind its beginning`() {
+        let stream = Self.stream([[UInt8](repeating: 7, count: 50_000), [8]])
+        let reads = [0..<20_000, 20_000..<20_005, 20_005..<20_010, 20_010..<stream.count].map {
+            ByteBuffer(bytes: stream[$0])
+        }
+        var accumulator = FrameAccumulator(frameBytesMax: Self.limit, endianness: .big, linkedBytesMin: 1_000)
+        for read in reads { accumulator.append(read) }
+        guard case .frame(let frame) = accumulator.next(), case .frame(let last) = accumulator.next() else {
+            Issue.record("no frames")
+            return
+        }
+        #expect(frame.map(\.readableBytes) == [20_006, 29_994])
+        let read = reads[3].withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) }
+        #expect(frame[1].withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) } == read)
+        #expect(last.joined == ByteBuffer(bytes: [8]))
+        #expect(accumulator.bufferedBytes == 0)
     }
 
     @Test(arguments: [-1, Int32.min, 100_001, .max])

@@ -152,7 +152,7 @@ import Testing
         #expect(log.block(containing: LogIndex(6)) == nil)
         let blocks = try read(log, from: 2)
         #expect(blocks.map(\.base) == (2...5).map { LogIndex($0) })
-        #expect(try blocks.map { String(buffer: try $0.payload()) } == ["2", "3", "4", "5"])
+        #expect(try blocks.map { String(buffer: try $0.payload().joined) } == ["2", "3", "4", "5"])
     }
 
     @Test func `a read returns at least one block and respects its limit otherwise`() throws {

@@ -58,7 +58,7 @@ import Testing
         let block = Self.block(12, ["a"])
         let parts = PeerMessageCodec.encode(Self.append([block]))
         #expect(parts.count == 2)
-        let original = block.bytes.withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) }
+        let original = block.bytes[0].withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) }
         #expect(parts[1].withUnsafeReadableBytes { UInt(bitPattern: $0.baseAddress) } == original)
     }
 

@@ -27,7 +27,7 @@ import Testing
         #expect(decoded.entries.map(\.type) == [.command, .noop, .command])
         #expect(decoded.entries.map(\.head) == entries.map(\.head))
         #expect(decoded.entries.map { $0.payload(in: payload) } == entries.map(\.payload))
-        #expect(decoded.encodedSize % 8 == 0 && decoded.bytes.readableBytes == decoded.encodedSize)
+        #expect(decoded.encodedSize % 8 == 0 && decoded.bytes.byteCount == decoded.encodedSize)
     }
 
     @Test func aCompressedBlockIsSmallerAndKeepsItsPayloadForReadersOfTheTail() throws {
@@ -35,11 +35,61 @@ import Testing
         let block = block(entries, compression: .zstd(level: 1))
         #expect(block.codec == .zstd)
         #expect(block.encodedSize < 1_000)
-        #expect(block.rawPayload == entries[0].payload)
+        #expect(block.rawPayload?.joined == entries[0].payload)
         let decoded = try Block.decode(block.bytes)
         #expect(decoded.rawPayload == nil)
-        #expect(try decoded.payload() == entries[0].payload)
-        #expect(try decoded.withRawPayload(decoded.payload()).rawPayload == entries[0].payload)
+        #expect(try decoded.payload().joined == entries[0].payload)
+        #expect(try decoded.withRawPayload(decoded.payload()).rawPayload?.joined == entries[0].payload)
+    }
+
+    @Test func largePayloadsStayWhereTheyAre() throws {
+        let entries = [(20_000, 1), (7, 2), (30_001, 3)].map { count, byte in
+            Entry(head: ByteBuffer(string: "head"), payload: ByteBuffer(repeating: byte, count: count))
+        }
+        let block = block(entries)
+        let starts = [block.bytes[1], block.bytes[3]].map { $0.withUnsafeReadableBytes { $0.baseAddress } }
+        #expect(starts == [0, 2].map { entries[$0].payload.withUnsafeReadableBytes { $0.baseAddress } })
+        let copied = BlockEncoder(keptPayloadBytesMin: .max)
+            .encode(entries, shard: ShardID(3), compression: .off)
+            .stamp(base: LogIndex(11), term: Term(5), segment: LogIndex(7))
+        #expect(copied.bytes.count == 1)
+        #expect(block == copied)
+        #expect(block.header == copied.header)
+        let payload = try block.payload()
+        #expect(block.entries.map { $0.payload(in: payload) } == entries.map(\.payload))
+    }
+
+    /// A block of them would keep much more in memory than it counts.
+    @Test func aSmallPartOfALargeBufferIsCopied() throws {
+        let large = ByteBuffer(repeating: 1, count: 1 << 20)
+        let part = try #require(large.getSlice(at: 1_000, length: 100_000))
+        #expect(block([Entry(payload: part)]).bytes.count == 1)
+        let most = try #require(large.getSlice(at: 1_000, length: 900_000))
+        #expect(block([Entry(payload: most)]).bytes.count > 1)
+    }
+
+    @Test func theChecksumIsMadeFromThoseOfTheEntries() throws {
+        let payloads = [5_000, 100, 60_000, 4_096].map { ByteBuffer(repeating: UInt8($0 & 0xFF), count: $0) }
+        let known = payloads.map { payload in
+            Entry(payload: payload, payloadChecksum: payload.withUnsafeReadableBytes { crc32c($0) })
+        }
+        let unknown = payloads.map { Entry(payload: $0) }
+        #expect(block(known).header == block(unknown).header)
+        #expect(throws: Never.self) { try Block.decode(block(known).bytes) }
+    }
+
+    @Test(arguments: 1 ..< 400)
+    func aBlockInPiecesIsReadAsAWhole(length: Int) throws {
+        let block = block(entries(["first", "", "the third one", String(repeating: "x", count: 300)]))
+        let whole = block.bytes.joined
+        let pieces = stride(from: 0, to: whole.readableBytes, by: length).map { start in
+            whole.getSlice(at: start, length: min(length, whole.readableBytes - start)) ?? ByteBuffer()
+        }
+        let decoded = try Block.decode(BufferChain(pieces[0], Array(pieces.dropFirst())))
+        #expect(decoded == block)
+        let payload = try decoded.payload()
+        #expect(payload.joined == (try block.payload().joined))
+        #expect(decoded.entries.map { $0.payload(in: payload) } == block.entries.map { $0.payload(in: payload) })
     }
 
     @Test(arguments: [-5, 3] as [Int32])
@@ -67,8 +117,8 @@ import Testing
     @Test func decodingTakesOneBlockFromTheFront() throws {
         let first = block(entries(["one"]))
         let second = block(entries(["two"]), base: 12)
-        var buffer = first.bytes
-        buffer.writeImmutableBuffer(second.bytes)
+        var buffer = first.bytes.joined
+        buffer.writeImmutableBuffer(second.bytes.joined)
         #expect(try Block.decode(from: &buffer) == first)
         #expect(try Block.decode(from: &buffer) == second)
         #expect(buffer.readableBytes == 0)
@@ -86,7 +136,7 @@ import Testing
 
     @Test func peekingTellsHowManyBytesToWaitFor() throws {
         let block = block(entries(["one", "two"]))
-        let front = try #require(block.bytes.getSlice(at: 0, length: BlockHeader.size))
+        let front = try #require(block.bytes.joined.getSlice(at: 0, length: BlockHeader.size))
         #expect(try BlockHeader.peek(front) == block.header)
         #expect(throws: BlockError.truncated(needed: 64, available: 63)) {
             try BlockHeader.peek(front.getSlice(at: 0, length: 63)!)
@@ -117,7 +167,7 @@ import Testing
     @Test func everyFlippedBitIsRefused() {
         for block in [raw, compressed] {
             for position in 0 ..< block.encodedSize {
-                var bytes = block.bytes
+                var bytes = block.bytes.joined
                 let byte = bytes.getInteger(at: position, as: UInt8.self) ?? 0
                 bytes.setInteger(byte ^ (1 << UInt8(position % 8)), at: position)
                 #expect(throws: BlockError.self, "bit flipped in byte \(position)") { try Block.decode(bytes) }
@@ -129,11 +179,11 @@ import Testing
         for block in [raw, compressed] {
             for length in 0 ..< block.encodedSize {
                 #expect(throws: BlockError.self, "cut to \(length)") {
-                    try Block.decode(block.bytes.getSlice(at: 0, length: length)!)
+                    try Block.decode(block.bytes.joined.getSlice(at: 0, length: length)!)
                 }
             }
         }
-        var longer = raw.bytes
+        var longer = raw.bytes.joined
         longer.writeInteger(UInt64(0))
         #expect(throws: BlockError.trailingBytes(8)) { try Block.decode(longer) }
     }
@@ -155,7 +205,7 @@ import Testing
         (52, 1),
     ])
     func fieldsThatNoEncoderWritesAreRefusedWhateverTheChecksum(offset: Int, value: UInt64) {
-        var bytes = raw.bytes
+        var bytes = raw.bytes.joined
         if offset == 32 || offset == 36 {
             bytes.setInteger(UInt32(truncatingIfNeeded: value), at: offset, endianness: .little)
         } else {
@@ -166,14 +216,14 @@ import Testing
 
     @Test func directoriesThatDoNotAddUpAreRefusedWhateverTheChecksum() {
         for (offset, byte) in [(64, UInt8(9)), (65, 1), (66, 200), (68, 200)] {
-            var bytes = raw.bytes
+            var bytes = raw.bytes.joined
             bytes.setInteger(byte, at: offset)
             #expect(throws: BlockError.inconsistentDirectory) { try Block.decode(signed(bytes)) }
         }
     }
 
     @Test func aPayloadThatIsNoFrameOfTheStatedLengthIsAnErrorWhenRead() throws {
-        var bytes = compressed.bytes
+        var bytes = compressed.bytes.joined
         bytes.setInteger(UInt32(compressed.header.rawLength + 1), at: 40, endianness: .little)
         // One entry's length has to agree, or the directory would be refused first.
         let length = bytes.getInteger(at: 68, endianness: .little, as: UInt32.self) ?? 0

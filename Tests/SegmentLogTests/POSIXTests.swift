@@ -12,22 +12,6 @@ import Glibc
 import Darwin
 #endif
 
-/// A directory that goes when the test is over.
-private final class TemporaryDirectory {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/segment-log-XXXXXX".utf8CString)
-        path = try #require(mkdtemp(&template).map { String(cString: $0) })
-    }
-
-    deinit {
-        let files = POSIXFileSystem()
-        for name in (try? files.list(path)) ?? [] { try? files.unlink(path + "/" + name) }
-        rmdir(path)
-    }
-}
-
 @Suite struct POSIXFileSystemTests {
     private let files = POSIXFileSystem()
 

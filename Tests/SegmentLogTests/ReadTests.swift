@@ -18,6 +18,7 @@ import Testing
 
     @Test func blocksInMemoryAreReadAtOnce() throws {
         let fixture = try LogFixture()
+        fixture.settle()
         let blocks = (1 ... 4).map { _ in fixture.append(count: 2) }
         var result: [Block]?
         fixture.log.read(from: LogIndex(4), maxBytes: blocks[1].encodedSize * 2) { result = try? $0.get() }
@@ -37,7 +38,8 @@ import Testing
         }
         let kept = (1 ... 10).map { fixture.log.block(containing: LogIndex($0))?.rawPayload != nil }
         #expect(kept == [false, false, false, false, false, false, false, true, true, true])
-        #expect(try fixture.log.block(containing: LogIndex(1))?.payload() == ByteBuffer(repeating: 0, count: 6_000))
+        let first = try fixture.log.block(containing: LogIndex(1))?.payload()
+        #expect(first?.joined == ByteBuffer(repeating: 0, count: 6_000))
         #expect(fixture.log.ringBytes < 20_000 + 10 * 500)
     }
 
@@ -65,7 +67,7 @@ import Testing
         var blocks: [Block] = []
         fixture.log.read(from: LogIndex(1), maxBytes: .max, decompress: true) { blocks = (try? $0.get()) ?? [] }
         fixture.settle()
-        #expect(blocks.map(\.rawPayload) == payloads)
+        #expect(blocks.map { $0.rawPayload?.joined } == payloads)
     }
 
     @Test func aColdReadEndsWhereTheWriterHasNotBeenYet() throws {
@@ -99,7 +101,7 @@ import Testing
         fixture.log.read(from: LogIndex(1), maxBytes: 1, decompress: true) { result = try? $0.get() }
         fixture.settle()
         #expect(result?.first?.codec == .zstd)
-        #expect(result?.first?.rawPayload == entries[0].payload)
+        #expect(result?.first?.rawPayload?.joined == entries[0].payload)
     }
 
     @Test func aFlippedBitIsDamageAndNothingIsServed() throws {

@@ -3,6 +3,7 @@ import Networking
 import NIOCore
 import NIOPosix
 import Raft
+import SegmentLog
 
 /// One node's connections to the others over TCP: every node dials every other one and sends on that connection.
 ///
@@ -57,7 +58,7 @@ final class LoopbackReceiver: ChannelInboundHandler {
         frames.append(unwrapInboundIn(data))
         while case .frame(let bytes) = frames.next() {
             guard let sender else {
-                sender = bytes.getInteger(at: bytes.readerIndex, endianness: .little).map { NodeID($0) }
+                sender = bytes.integer(at: 0, endianness: .little).map { NodeID($0) }
                 continue
             }
             do {

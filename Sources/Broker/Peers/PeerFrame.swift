@@ -1,6 +1,7 @@
 import Basics
 import NIOCore
 import Raft
+import SegmentLog
 
 /// What travels between two brokers besides Raft messages, and the envelope of all of it.
 public enum PeerFrame: Sendable {
@@ -75,17 +76,28 @@ public enum PeerFrameCodec {
 
     /// Decodes what follows the length.
     public static func decode(_ bytes: ByteBuffer) throws(PeerFrameError) -> PeerFrame {
-        var bytes = bytes
-        guard let kind: UInt8 = bytes.readInteger() else { throw .truncated }
-        switch kind {
-        case 1:
-            return .hello(try hello(&bytes))
-        case 2:
+        try decode(BufferChain(bytes))
+    }
+
+    /// The same of a frame that came in several pieces; blocks are not copied.
+    public static func decode(_ frame: BufferChain) throws(PeerFrameError) -> PeerFrame {
+        guard let kind: UInt8 = frame.integer(at: 0, endianness: .little) else { throw .truncated }
+        let content = frame.part(1 ..< frame.byteCount)
+        if kind == 2 {
             do {
-                return .raft(try PeerMessageCodec.decode(bytes))
+                return .raft(try PeerMessageCodec.decode(content))
             } catch {
                 throw .raft(error)
             }
+        }
+        return try decode(kind, content.joined)
+    }
+
+    private static func decode(_ kind: UInt8, _ content: ByteBuffer) throws(PeerFrameError) -> PeerFrame {
+        var bytes = content
+        switch kind {
+        case 1:
+            return .hello(try hello(&bytes))
         case 3:
             guard let id: UInt64 = bytes.readInteger(endianness: .little) else { throw .truncated }
             return .forward(id: id, request: bytes)

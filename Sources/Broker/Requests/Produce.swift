@@ -141,7 +141,9 @@ extension Broker {
         pending.unanswered += 1
         let appendTime = topic.config.usesLogAppendTime ? checked.now : -1
         let isCompressed = batch.header.attributes.codec != Codec.none
-        shard.node.propose(payload: batch.bytes, isCompressed: isCompressed) { [self] result in
+        shard.node.propose(
+            payload: batch.bytes, isCompressed: isCompressed, payloadChecksum: batch.header.checksum(ofAll: batch.bytes)
+        ) { [self] result in
             pending.unanswered -= 1
             let response = result.map { shard.node.response(at: $0) }
             committed(command, response, shard, slot, pending, appendTime: appendTime)

@@ -11,6 +11,9 @@ uint32_t martlet_crc32c(uint32_t seed, const void *data, size_t length);
 // The portable implementation, exposed so that tests can hold the fast one against it.
 uint32_t martlet_crc32c_portable(uint32_t seed, const void *data, size_t length);
 
+// The CRC-32C of two pieces, one behind the other, from the CRC of each and the length of the second.
+uint32_t martlet_crc32c_combine(uint32_t first, uint32_t second, size_t second_length);
+
 // Storage calls. Each returns 0 (or what it says) when it succeeds and -errno when it does not.
 
 // O_DIRECT, which has no name in Swift; 0 where there is none.

@@ -46,6 +46,14 @@ extension RecordBatchHeader {
         guard attributes.timestampType == .createTime else { throw .appendTime }
     }
 
+    /// The CRC-32C of all the bytes of this header's batch, which is known to have the header's CRC.
+    public func checksum(ofAll batch: ByteBuffer) -> UInt32 {
+        batch.withUnsafeReadableBytes { bytes in
+            let front = martlet_crc32c(0, bytes.baseAddress, Self.checkedFrom)
+            return martlet_crc32c_combine(front, crc, bytes.count - Self.checkedFrom)
+        }
+    }
+
     /// The CRC-32C of a whole batch's bytes from the attributes on; of fewer bytes than a header has, 0.
     public static func checksum(of batch: ByteBuffer) -> UInt32 {
         batch.withUnsafeReadableBytes { bytes in

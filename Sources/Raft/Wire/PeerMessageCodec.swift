@@ -41,7 +41,7 @@ public enum PeerMessageCodec {
 
     static let prefixBytes = 8
 
-    /// The message as consecutive buffers: one with everything small, then one per block, uncopied.
+    /// The message as consecutive buffers: one with everything small, then those of the blocks, uncopied.
     public static func encode(_ message: PeerMessage) -> [ByteBuffer] {
         var words: [UInt64] = []
         let kind = append(message.message, blocks: message.blocks, to: &words)
@@ -51,20 +51,26 @@ public enum PeerMessageCodec {
         for word in words { buffer.writeInteger(word, endianness: .little) }
         let sum = checksum(buffer, bodyBytes: words.count * 8)
         buffer.setInteger(sum, at: buffer.readerIndex + 4, endianness: .little)
-        return [buffer] + message.blocks.map(\.bytes)
+        return [buffer] + message.blocks.flatMap(\.bytes)
     }
 
     /// Decodes a message that fills `bytes` exactly, and checks every block's checksums.
     public static func decode(_ bytes: ByteBuffer) throws(PeerMessageError) -> PeerMessage {
+        try decode(BufferChain(bytes))
+    }
+
+    /// The same of bytes that came in several pieces; the blocks stay in those.
+    public static func decode(_ bytes: BufferChain) throws(PeerMessageError) -> PeerMessage {
         var reader = WordReader(bytes: bytes)
-        guard bytes.readableBytes >= prefixBytes,
-            let rawKind: UInt8 = bytes.getInteger(at: bytes.readerIndex),
-            let shard: UInt16 = bytes.getInteger(at: bytes.readerIndex + 2, endianness: .little),
-            let expected: UInt32 = bytes.getInteger(at: bytes.readerIndex + 4, endianness: .little)
+        guard bytes.byteCount >= prefixBytes,
+            let rawKind: UInt8 = bytes.integer(at: 0, endianness: .little),
+            let shard: UInt16 = bytes.integer(at: 2, endianness: .little),
+            let expected: UInt32 = bytes.integer(at: 4, endianness: .little)
         else { throw .truncated }
         guard let kind = Kind(rawValue: rawKind) else { throw .unknownKind(rawKind) }
         let decoded = try message(of: kind, &reader)
-        guard checksum(bytes, bodyBytes: reader.position - prefixBytes) == expected else { throw .checksumMismatch }
+        let body = bytes.slice(0 ..< reader.position)
+        guard checksum(body, bodyBytes: reader.position - prefixBytes) == expected else { throw .checksumMismatch }
         var message = PeerMessage(shard: ShardID(shard), message: decoded.message)
         if case .appendRequest(var request) = decoded.message {
             message.blocks = try blocks(decoded.blockLengths, in: bytes, from: reader.position)
@@ -147,32 +153,31 @@ public enum PeerMessageCodec {
     }
 
     private static func blocks(
-        _ lengths: [Int], in bytes: ByteBuffer, from start: Int
+        _ lengths: [Int], in bytes: BufferChain, from start: Int
     ) throws(PeerMessageError) -> [Block] {
         var blocks: [Block] = []
-        var position = bytes.readerIndex + start
+        var position = start
         for length in lengths {
-            guard length <= bytes.writerIndex - position, let slice = bytes.getSlice(at: position, length: length)
-            else { throw .truncated }
+            guard length <= bytes.byteCount - position else { throw .truncated }
             do {
-                blocks.append(try Block.decode(slice))
+                blocks.append(try Block.decode(bytes.part(position ..< position + length)))
             } catch {
                 throw .block(error)
             }
             position += length
         }
-        guard position == bytes.writerIndex else { throw .blockCountMismatch }
+        guard position == bytes.byteCount else { throw .blockCountMismatch }
         return blocks
     }
 
     private struct WordReader {
-        let bytes: ByteBuffer
+        let bytes: BufferChain
         var position = prefixBytes
 
-        var wordsLeft: Int { (bytes.readableBytes - position) / 8 }
+        var wordsLeft: Int { (bytes.byteCount - position) / 8 }
 
         mutating func next() throws(PeerMessageError) -> UInt64 {
-            guard let word: UInt64 = bytes.getInteger(at: bytes.readerIndex + position, endianness: .little)
+            guard let word: UInt64 = bytes.integer(at: position, endianness: .little)
             else { throw .truncated }
             position += 8
             return word

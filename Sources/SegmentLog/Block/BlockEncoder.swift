@@ -1,4 +1,5 @@
 import Basics
+import CMartlet
 import NIOCore
 
 /// Whether and how hard blocks are compressed.
@@ -22,10 +23,25 @@ public final class BlockEncoder: Sendable {
     static let compressionThreshold = 512
     /// What a sample takes of a payload.
     private static let sampleBytes = 8.kibibytes
+    /// From this size on a payload is left where it is, unless asked otherwise: one more buffer on its way to sockets
+    /// and disk costs less than a copy.
+    public static let keptPayloadBytesMin = 8.kibibytes
+    /// What payloads that stay where they are may keep in memory for each of their bytes. A buffer is up to twice as
+    /// large as what is in it, since its size is a power of two, and parts of it may be in other blocks.
+    private static let heldFactorMax = 3
+    /// From this size on a CRC is cheaper combined than computed.
+    private static let combinedBytesMin = 4.kibibytes
+
+    private static let zeros = ByteBuffer(repeating: 0, count: BlockFormat.alignment)
 
     private let compressors = ContextPool { ZstdCompressor() }
+    private let keptPayloadBytesMin: Int
 
-    public init() {}
+    /// - Parameter keptPayloadBytesMin: a block that is not compressed keeps its payloads where they are, if they have
+    ///   this size on average.
+    public init(keptPayloadBytesMin: Int = BlockEncoder.keptPayloadBytesMin) {
+        self.keptPayloadBytesMin = keptPayloadBytesMin
+    }
 
     /// The greedy rule by which pending entries become blocks: each range is at most `BlockLimits.targetBytes`, except
     /// that an entry larger than that has a block of its own.
@@ -55,36 +71,34 @@ public final class BlockEncoder: Sendable {
     }
 
     /// Encodes the entries of one block: the expensive part, which needs to know neither index nor term. The payloads
-    /// are copied once.
+    /// are copied once, or not at all.
     public func encode(
         _ entries: ArraySlice<Entry>, shard: ShardID, compression: BlockCompression,
         attempt: CompressionAttempt = .whole
     ) -> EncodedBlock {
         let plan = Plan(entries)
-        let raw = Self.assemble(entries, plan)
         var header = BlockHeader(
             codec: .raw, shard: shard, segment: .zero, base: .zero, term: .zero, count: entries.count,
             directoryLength: plan.directoryBytes, rawLength: plan.payloadBytes, storedLength: plan.payloadBytes,
             payloadChecksum: 0, headerChecksum: 0)
-        var bytes = raw
-        var rawPayload: ByteBuffer?
-        var didShrink: Bool?
-        if case .zstd(let level) = compression, plan.isWorthCompressing, attempt == .sample {
-            didShrink = sampleShrinks(raw, header, level: level)
-        } else if case .zstd(let level) = compression, plan.isWorthCompressing {
-            let compressed = compress(raw, header, level: level)
-            didShrink = compressed != nil
-            if let compressed {
-                header.codec = .zstd
-                header.storedLength = compressed.storedLength
-                bytes = compressed.bytes
-                rawPayload = raw.getSlice(at: header.payloadStart, length: plan.payloadBytes)
-            }
+        guard case .zstd(let level) = compression, plan.isWorthCompressing else {
+            return encodeRaw(entries, plan, header, didShrink: nil)
         }
-        header.payloadChecksum = bytes.withUnsafeReadableBytes {
+        if attempt == .sample {
+            return encodeRaw(entries, plan, header, didShrink: sampleShrinks(entries, plan, level: level))
+        }
+        let raw = Self.assemble(entries, plan)
+        guard let compressed = compress(raw, header, level: level) else {
+            header.payloadChecksum = Self.checksum(of: entries)
+            return EncodedBlock(header: header, front: raw, rawPayload: nil, didShrink: false)
+        }
+        header.codec = .zstd
+        header.storedLength = compressed.storedLength
+        header.payloadChecksum = compressed.bytes.withUnsafeReadableBytes {
             crc32c($0[header.payloadStart ..< header.payloadStart + header.storedLength])
         }
-        return EncodedBlock(header: header, bytes: bytes, rawPayload: rawPayload, didShrink: didShrink)
+        let payload = BlockPayload(BufferChain(raw), from: header.payloadStart, byteCount: header.rawLength)
+        return EncodedBlock(header: header, front: compressed.bytes, rawPayload: payload, didShrink: true)
     }
 
     /// The sizes of a block before compression.
@@ -105,28 +119,64 @@ public final class BlockEncoder: Sendable {
             invariant(payloadBytes <= BlockLimits.payloadBytesMax, "payload of \(payloadBytes) bytes")
         }
 
+        var payloadStart: Int { BlockFormat.headerBytes + directoryBytes }
+
         var isWorthCompressing: Bool {
             payloadBytes >= BlockEncoder.compressionThreshold && compressedBytes * 2 <= payloadBytes
         }
     }
 
+    private func encodeRaw(
+        _ entries: ArraySlice<Entry>, _ plan: Plan, _ header: BlockHeader, didShrink: Bool?
+    ) -> EncodedBlock {
+        var header = header
+        header.payloadChecksum = Self.checksum(of: entries)
+        guard mayKeepPayloads(entries, plan) else {
+            return EncodedBlock(
+                header: header, front: Self.assemble(entries, plan), rawPayload: nil, didShrink: didShrink)
+        }
+        let end = plan.payloadStart + plan.payloadBytes
+        var front = ByteBufferAllocator().buffer(capacity: plan.payloadStart)
+        front.writeWithUnsafeMutableBytes(minimumWritableBytes: plan.payloadStart) { raw in
+            Self.writeDirectory(of: entries, to: raw)
+            return plan.payloadStart
+        }
+        var rest = entries.map(\.payload)
+        let padding = BlockFormat.padded(end) - end
+        if padding > 0, let zeros = Self.zeros.getSlice(at: 0, length: padding) { rest.append(zeros) }
+        return EncodedBlock(header: header, front: front, rest: rest, rawPayload: nil, didShrink: didShrink)
+    }
+
+    /// Whether the payloads are large enough to stay where they are, and don't keep much more than themselves in
+    /// memory: each may be a slice of something larger.
+    private func mayKeepPayloads(_ entries: ArraySlice<Entry>, _ plan: Plan) -> Bool {
+        guard plan.payloadBytes / entries.count >= keptPayloadBytesMin else { return false }
+        var owner: UnsafeRawPointer?
+        let held = entries.reduce(0) { $0 + $1.payload.heldBytes(besides: &owner) }
+        return held <= Self.heldFactorMax * plan.payloadBytes
+    }
+
+    /// The CRC-32C of the entries' payloads.
+    private static func checksum(of entries: ArraySlice<Entry>) -> UInt32 {
+        entries.reduce(0) { sum, entry in
+            let length = entry.payload.readableBytes
+            guard let known = entry.payloadChecksum, length >= combinedBytesMin else {
+                return entry.payload.withUnsafeReadableBytes { crc32c($0, seed: sum) }
+            }
+            assert(entry.payload.withUnsafeReadableBytes { crc32c($0) } == known, "not the payload's checksum")
+            return martlet_crc32c_combine(sum, known, length)
+        }
+    }
+
     private static func assemble(_ entries: ArraySlice<Entry>, _ plan: Plan) -> ByteBuffer {
-        let end = BlockFormat.headerBytes + plan.directoryBytes + plan.payloadBytes
+        let end = plan.payloadStart + plan.payloadBytes
         let size = BlockFormat.padded(end)
         var buffer = ByteBufferAllocator().buffer(capacity: size)
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { raw in
-            raw.zero(0 ..< BlockFormat.headerBytes)
-            var record = BlockFormat.headerBytes
-            var head = record + entries.count * BlockFormat.entryRecordBytes
-            var payload = BlockFormat.headerBytes + plan.directoryBytes
+            writeDirectory(of: entries, to: raw)
+            var payload = plan.payloadStart
             for entry in entries {
-                raw.put(UInt16(entry.type.rawValue), at: record)
-                raw.put(UInt16(entry.head.readableBytes), at: record + 2)
-                raw.put(UInt32(entry.payload.readableBytes), at: record + 4)
-                entry.head.withUnsafeReadableBytes { raw.copy($0, to: head) }
                 entry.payload.withUnsafeReadableBytes { raw.copy($0, to: payload) }
-                record += BlockFormat.entryRecordBytes
-                head += entry.head.readableBytes
                 payload += entry.payload.readableBytes
             }
             raw.zero(end ..< size)
@@ -135,12 +185,31 @@ public final class BlockEncoder: Sendable {
         return buffer
     }
 
-    private func sampleShrinks(_ raw: ByteBuffer, _ header: BlockHeader, level: Int32) -> Bool {
-        compressors.withContext { compressor in
-            raw.withUnsafeReadableBytes { source in
-                let count = min(header.rawLength, Self.sampleBytes)
-                let sample = source[header.payloadStart ..< header.payloadStart + count]
-                return compressor.compress(sample, level: level, limit: count - count / 8) != nil
+    /// The directory, behind the place for the header.
+    private static func writeDirectory(of entries: ArraySlice<Entry>, to raw: UnsafeMutableRawBufferPointer) {
+        raw.zero(0 ..< BlockFormat.headerBytes)
+        var record = BlockFormat.headerBytes
+        var head = record + entries.count * BlockFormat.entryRecordBytes
+        for entry in entries {
+            raw.put(UInt16(entry.type.rawValue), at: record)
+            raw.put(UInt16(entry.head.readableBytes), at: record + 2)
+            raw.put(UInt32(entry.payload.readableBytes), at: record + 4)
+            entry.head.withUnsafeReadableBytes { raw.copy($0, to: head) }
+            record += BlockFormat.entryRecordBytes
+            head += entry.head.readableBytes
+        }
+    }
+
+    private func sampleShrinks(_ entries: ArraySlice<Entry>, _ plan: Plan, level: Int32) -> Bool {
+        let count = min(plan.payloadBytes, Self.sampleBytes)
+        var sample = ByteBufferAllocator().buffer(capacity: count)
+        for entry in entries where sample.readableBytes < count {
+            let length = min(entry.payload.readableBytes, count - sample.readableBytes)
+            sample.writeBytes(entry.payload.readableBytesView.prefix(length))
+        }
+        return compressors.withContext { compressor in
+            sample.withUnsafeReadableBytes { bytes in
+                compressor.compress(bytes[...], level: level, limit: count - count / 8) != nil
             }
         }
     }

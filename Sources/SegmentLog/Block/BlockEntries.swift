@@ -9,14 +9,8 @@ public struct EntryView: Hashable, Sendable {
     /// Where the entry's payload lies in the block's raw payload.
     public var payloadRange: Range<Int>
 
-    /// The entry's payload as a slice of its block's raw payload.
-    public func payload(in rawPayload: ByteBuffer) -> ByteBuffer {
-        let start = rawPayload.readerIndex + payloadRange.lowerBound
-        guard let slice = rawPayload.getSlice(at: start, length: payloadRange.count) else {
-            preconditionFailure("invariant broken: entry \(index) lies outside its block's payload")
-        }
-        return slice
-    }
+    /// The entry's payload in its block's raw payload.
+    public func payload(in rawPayload: BlockPayload) -> ByteBuffer { rawPayload.slice(payloadRange) }
 }
 
 /// The entries of one block, walked without allocating.

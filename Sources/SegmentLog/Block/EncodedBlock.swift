@@ -9,14 +9,17 @@ public final class EncodedBlock: Sendable {
     /// What became of the attempt to compress the payload; nil if there was none.
     public let didShrink: Bool?
     private let header: BlockHeader
-    private let rawPayload: ByteBuffer?
-    private let unstamped: Mutex<ByteBuffer?>
+    private let rawPayload: BlockPayload?
+    /// Its first buffer, which begins with the header to be, and the others.
+    private let unstamped: Mutex<(front: ByteBuffer, rest: [ByteBuffer])?>
 
-    init(header: BlockHeader, bytes: ByteBuffer, rawPayload: ByteBuffer?, didShrink: Bool?) {
+    init(
+        header: BlockHeader, front: ByteBuffer, rest: [ByteBuffer] = [], rawPayload: BlockPayload?, didShrink: Bool?
+    ) {
         self.header = header
         self.didShrink = didShrink
         self.rawPayload = rawPayload
-        unstamped = Mutex(bytes)
+        unstamped = Mutex((front, rest))
     }
 
     /// Number of entries.
@@ -34,19 +37,19 @@ public final class EncodedBlock: Sendable {
         stamped.base = base
         stamped.term = term
         stamped.segment = segment
-        guard var bytes = takeBytes() else {
+        guard case (var front, let rest)? = takeBytes() else {
             preconditionFailure("invariant broken: block \(base) was stamped before")
         }
-        stamped.headerChecksum = bytes.withUnsafeMutableReadableBytes { raw in
+        stamped.headerChecksum = front.withUnsafeMutableReadableBytes { raw in
             stamped.write(to: raw)
             let checksum = BlockHeader.checksum(UnsafeRawBufferPointer(raw), directoryLength: stamped.directoryLength)
             raw.put(checksum, at: BlockFormat.headerBytes - 4)
             return checksum
         }
-        return Block(header: stamped, bytes: bytes, rawPayload: rawPayload)
+        return Block(header: stamped, bytes: BufferChain(front, rest), rawPayload: rawPayload)
     }
 
-    private func takeBytes() -> ByteBuffer? {
+    private func takeBytes() -> (ByteBuffer, [ByteBuffer])? {
         unstamped.withLock { bytes in
             defer { bytes = nil }
             return bytes

@@ -22,14 +22,19 @@ public struct Entry: Hashable, Sendable {
     public var payload: ByteBuffer
     /// The payload was compressed by its producer: trying again would cost cycles and gain nothing.
     public var isCompressed: Bool
+    /// CRC-32C of the payload, where somebody has it: the block's is made from those of its entries then, without a
+    /// look at the bytes.
+    public var payloadChecksum: UInt32?
 
     public init(
-        type: EntryType = .command, head: ByteBuffer = ByteBuffer(), payload: ByteBuffer, isCompressed: Bool = false
+        type: EntryType = .command, head: ByteBuffer = ByteBuffer(), payload: ByteBuffer, isCompressed: Bool = false,
+        payloadChecksum: UInt32? = nil
     ) {
         self.type = type
         self.head = head
         self.payload = payload
         self.isCompressed = isCompressed
+        self.payloadChecksum = payloadChecksum
     }
 
     /// What the entry adds to a block before compression.

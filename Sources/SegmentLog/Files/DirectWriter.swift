@@ -18,7 +18,7 @@ import Darwin
 /// Belongs to one open file; the mutex is only ever taken by the log's writer.
 final class DirectWriter: Sendable {
     static let pageBytes = 4_096
-    private static let stagingBytes = 1_024 * 1_024
+    private static let stagingBytes = 4 * 1_024 * 1_024 + pageBytes
 
     /// What `fill` writes; never changed.
     private static let zeros = ZeroPages()

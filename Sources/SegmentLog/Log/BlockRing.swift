@@ -10,6 +10,10 @@ struct BlockRing {
     private(set) var blocks: Deque<Block> = []
     /// What the blocks hold in memory.
     private(set) var bytes = 0
+    /// What each block is counted with, decompressed payloads aside.
+    private var charges: Deque<Int> = []
+    /// The last large memory that is counted, which the next block may share; nil when no block is left that holds it.
+    private var lastOwner: UnsafeRawPointer?
     private let payloadBytesMax: Int
     private var payloadBytes = 0
     /// Blocks at the front whose decompressed payload was dropped.
@@ -20,8 +24,10 @@ struct BlockRing {
     var first: LogIndex? { blocks.first?.base }
 
     mutating func append(_ block: Block) {
+        let charge = block.bytes.count == 1 ? block.encodedSize : block.bytes.heldBytes(besides: &lastOwner)
         blocks.append(block)
-        bytes += block.residentSize
+        charges.append(charge)
+        bytes += charge + block.attachedPayloadBytes
         payloadBytes += block.attachedPayloadBytes
         while payloadBytes > payloadBytesMax, bareCount < blocks.count - 1 {
             let old = blocks[bareCount]
@@ -34,8 +40,9 @@ struct BlockRing {
 
     mutating func cut(from index: LogIndex) {
         while let last = blocks.last, last.last >= index {
-            forget(last)
+            forget(last, charges.removeLast())
             blocks.removeLast()
+            lastOwner = nil
             bareCount = min(bareCount, blocks.count)
         }
     }
@@ -43,14 +50,15 @@ struct BlockRing {
     /// Forgets the blocks that end below `index`.
     mutating func evict(below index: LogIndex) {
         while let first = blocks.first, first.last < index {
-            forget(first)
+            forget(first, charges.removeFirst())
             blocks.removeFirst()
             bareCount = max(0, bareCount - 1)
         }
+        if blocks.isEmpty { lastOwner = nil }
     }
 
-    private mutating func forget(_ block: Block) {
-        bytes -= block.residentSize
+    private mutating func forget(_ block: Block, _ charge: Int) {
+        bytes -= charge + block.attachedPayloadBytes
         payloadBytes -= block.attachedPayloadBytes
     }
 

@@ -67,7 +67,7 @@ public final class SegmentLog {
     ///
     /// - Parameters:
     ///   - writer: runs all writes of this log, one at a time. May be shared by several logs.
-    ///   - reader: runs cold reads.
+    ///   - reader: runs cold reads, and what there is to do for segments that are complete and the next one.
     ///   - readHelpers: do parts of large reads when they have time. None of them may be the reader.
     /// - Throws: `StorageError.damaged` if entries that were stored once are damaged or missing (nothing is cut
     ///   off then, unless `acceptDataLoss` is set), `.locked`, `.wrongShard`, `.io`.
@@ -87,7 +87,9 @@ public final class SegmentLog {
             let file = try fileSystem.open(recovery.layout.state, .readWrite)
             let state = StateFile(file: file, shard: options.shard, current: recovery.state)
             try state.hint(recovery.lastIndex)
-            segmentWriter = try SegmentWriter(recovery: recovery, executor: writer, lock: lock, state: state)
+            let housekeeping = Housekeeping(options, files: fileSystem, layout: recovery.layout, executor: reader)
+            segmentWriter = try SegmentWriter(
+                recovery: recovery, executor: writer, housekeeping: housekeeping, lock: lock, state: state)
         }
         segmentWriter?.submitHousekeeping()
         return SegmentLog(

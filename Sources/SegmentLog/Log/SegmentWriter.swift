@@ -18,9 +18,7 @@ final class SegmentWriter: @unchecked Sendable {
 
     private var active: ActiveFile?
     private var staged = StagedWrite()
-    private var prepared: (file: any StorageFile, placed: Int)?
-    private var recycled: [LogIndex] = []
-    private var housekeeping: [Chore] = []
+    private let housekeeping: Housekeeping
     private var written = LogIndex.zero
     /// Where the active file's content ends.
     private var end = 0
@@ -45,19 +43,15 @@ final class SegmentWriter: @unchecked Sendable {
         var bytes = 0
     }
 
-    /// Work that nobody waits for.
-    private enum Chore {
-        case seal(SegmentTable, any StorageFile)
-        case prepare
-    }
-
     init(
-        recovery: Recovery, executor: any StorageExecutor, lock: (any FileLock)?, state: StateFile
+        recovery: Recovery, executor: any StorageExecutor, housekeeping: Housekeeping, lock: (any FileLock)?,
+        state: StateFile
     ) throws(StorageError) {
         options = recovery.options
         files = recovery.files
         layout = recovery.layout
         self.executor = executor
+        self.housekeeping = housekeeping
         self.lock = lock
         self.state = state
         if let last = recovery.segments.last {
@@ -67,7 +61,7 @@ final class SegmentWriter: @unchecked Sendable {
             written = last.last
             end = last.end
         }
-        if options.preallocate { housekeeping.append(.prepare) }
+        if options.preallocate { housekeeping.prepare() }
     }
 
     // MARK: Jobs
@@ -84,12 +78,13 @@ final class SegmentWriter: @unchecked Sendable {
     private func runJob() {
         let (commands, report) = queue.takeGroup()
         var group = GroupReport()
+        failure = failure ?? housekeeping.failure
         if failure == nil, !isClosed {
             do throws(StorageError) {
-                if commands.isEmpty { try runChore() } else { try execute(commands, &group) }
+                if commands.isEmpty { try useSpareTime() } else { try execute(commands, &group) }
             } catch {
                 failure = error
-                housekeeping = []
+                housekeeping.cancel()
             }
         }
         if failure != nil { group = GroupReport(failure: failure) }
@@ -100,8 +95,7 @@ final class SegmentWriter: @unchecked Sendable {
         }
         group.truncations = truncations
         if !commands.isEmpty { report?(group) }
-        let hasMore = !housekeeping.isEmpty || rangeToFill != nil
-        if queue.endJob(hasMore: hasMore) { executor.submit { self.runJob() } }
+        if queue.endJob(hasMore: rangeToFill != nil) { executor.submit { self.runJob() } }
     }
 
     private func execute(_ commands: ArraySlice<WriteCommand>, _ group: inout GroupReport) throws(StorageError) {
@@ -152,8 +146,8 @@ final class SegmentWriter: @unchecked Sendable {
     private func stage(_ append: WriteCommand.Append) {
         if staged.buffers.isEmpty { staged.position = append.position }
         invariant(staged.position + staged.bytes == append.position, "block at \(append.position) is not contiguous")
-        staged.buffers.append(append.bytes)
-        staged.bytes += append.bytes.readableBytes
+        staged.buffers.append(contentsOf: append.bytes)
+        staged.bytes += append.bytes.byteCount
         written = append.last
     }
 
@@ -170,16 +164,16 @@ final class SegmentWriter: @unchecked Sendable {
     /// durability.
     private func roll(to base: LogIndex, sealing table: SegmentTable?) throws(StorageError) {
         try finishActive()
-        while !housekeeping.isEmpty { try runChore() }
-        if let active, let table { housekeeping.append(.seal(table, active.file)) }
-        if prepared == nil { try prepare(allocating: false) }
-        guard let (file, placed) = prepared else { preconditionFailure("invariant broken: no prepared segment") }
-        prepared = nil
-        active = ActiveFile(base: base, file: file, isPublished: false, placed: placed)
+        try finishHousekeeping()
+        let sealed = active?.file
+        let prepared = try housekeeping.takePrepared()
+        active = ActiveFile(base: base, file: prepared.file, isPublished: false, placed: prepared.placed)
         staged.buffers = [SegmentFormat.header(shard: options.shard, base: base)]
         staged.position = 0
         staged.bytes = SegmentFormat.headerBytes
-        if options.preallocate { housekeeping.append(.prepare) }
+        if let sealed, let table {
+            housekeeping.seal(table, sealed) { [weak self] in self?.submitHousekeeping() }
+        }
     }
 
     private func finishActive() throws(StorageError) {
@@ -200,6 +194,8 @@ final class SegmentWriter: @unchecked Sendable {
         try files.syncDirectory(options.directory)
         self.active?.isPublished = true
         self.active?.isDirty = false
+        // Not earlier: until now the segment had the name that the next one's file gets.
+        if options.preallocate { housekeeping.prepare() }
         try state.hint(written)
     }
 
@@ -208,10 +204,7 @@ final class SegmentWriter: @unchecked Sendable {
     /// Each step is durable before the next, newest first, so that a crash leaves a shorter log and never a hole.
     private func truncate(_ truncation: WriteCommand.Truncation) throws(StorageError) {
         try finishActive()
-        housekeeping.removeAll { chore in
-            guard case .seal(let table, _) = chore else { return false }
-            return table.segment >= truncation.kept ?? .zero
-        }
+        housekeeping.cancelSeals(from: truncation.kept ?? .zero)
         try state.save { state in
             state.watermark = min(state.watermark, truncation.last)
             state.truncations += 1
@@ -247,12 +240,20 @@ final class SegmentWriter: @unchecked Sendable {
 
     // MARK: Housekeeping
 
-    private func runChore() throws(StorageError) {
-        guard !housekeeping.isEmpty else { return fillAhead() }
-        switch housekeeping.removeFirst() {
-        case .seal(let table, let file): try seal(table, file)
-        case .prepare: if prepared == nil { try prepare(allocating: true) }
-        }
+    private func useSpareTime() throws(StorageError) {
+        if try !saveSealed() { fillAhead() }
+    }
+
+    /// Makes durable that sealed segments are complete; false if there is no news of that.
+    private func saveSealed() throws(StorageError) -> Bool {
+        guard let sealed = housekeeping.takeSealed() else { return false }
+        try state.save { $0.watermark = max($0.watermark, sealed) }
+        return true
+    }
+
+    private func finishHousekeeping() throws(StorageError) {
+        try housekeeping.finish()
+        _ = try saveSealed()
     }
 
     /// The next piece of the active file in front of the log to put on the disk while nobody waits; nil when enough is.
@@ -270,44 +271,19 @@ final class SegmentWriter: @unchecked Sendable {
             try file.fill(range)
             active?.placed = range.upperBound
         } catch {
-            // As with `prepare`: if the disk is full, the append that needs the space will say so.
+            // As with the next segment's: if the disk is full, the append that needs the space will say so.
             active?.placed = .max
         }
-    }
-
-    /// Cuts off what was preallocated or recycled, so that the file is the same on every replica.
-    private func seal(_ table: SegmentTable, _ file: any StorageFile) throws(StorageError) {
-        try file.truncate(to: table.end)
-        try file.flush()
-        try table.writeSidecar(shard: options.shard, files: files, layout: layout)
-        try state.save { $0.watermark = max($0.watermark, table.last) }
-    }
-
-    private func prepare(allocating: Bool) throws(StorageError) {
-        if let base = recycled.first {
-            recycled.removeFirst()
-            try files.rename(layout.free(base), to: layout.prepared)
-        }
-        let file = try files.open(layout.prepared, .create)
-        let placed = try file.size()
-        // Reserving space is an optimisation; if the disk is full, the append that needs the space will say so.
-        if allocating { try? file.allocate(options.segmentBytes) }
-        prepared = (file, placed)
     }
 
     /// The floor is durable before the first file goes, so that recovery finishes what a crash interrupts.
     private func reclaim(_ bases: [LogIndex], first: LogIndex) throws(StorageError) {
         // `first` may be the active segment, which must exist before the state says that it must.
         try finishActive()
-        while !housekeeping.isEmpty { try runChore() }
+        try finishHousekeeping()
         try state.save { $0.firstSegment = first }
         for base in bases {
-            if recycled.count < options.recycleMax {
-                try files.rename(layout.segment(base), to: layout.free(base))
-                recycled.append(base)
-            } else {
-                try files.unlink(layout.segment(base))
-            }
+            if try !housekeeping.recycle(base) { try files.unlink(layout.segment(base)) }
             try unlinkIfPresent(layout.sidecar(base))
             try unlinkIfPresent(layout.offsets(base))
         }
@@ -316,11 +292,9 @@ final class SegmentWriter: @unchecked Sendable {
 
     private func close() throws(StorageError) {
         try finishActive()
-        housekeeping.removeAll { if case .prepare = $0 { true } else { false } }
-        while !housekeeping.isEmpty { try runChore() }
+        try housekeeping.close()
         try state.save { $0.watermark = written }
         active = nil
-        prepared = nil
         isClosed = true
     }
 }

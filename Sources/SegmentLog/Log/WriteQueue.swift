@@ -22,7 +22,7 @@ enum WriteCommand: Sendable {
         /// a segment without a block, which recovery takes for damage.
         var roll: Roll?
         var position: Int
-        var bytes: ByteBuffer
+        var bytes: BufferChain
         var last: LogIndex
         var token: UInt64
     }
@@ -58,6 +58,8 @@ final class WriteQueue: Sendable {
         var commands: [WriteCommand] = []
         var report: Report?
         var isScheduled = false
+        /// Somebody wanted a job while one was under way, which may have looked already.
+        var wantsAnother = false
     }
 
     private let state = Mutex(State())
@@ -72,9 +74,10 @@ final class WriteQueue: Sendable {
         }
     }
 
-    /// True if the caller must submit a job, although there is no command yet.
+    /// Asks for a job although there is no command; true if the caller must submit it.
     func schedule() -> Bool {
         state.withLock { state in
+            state.wantsAnother = state.isScheduled
             defer { state.isScheduled = true }
             return !state.isScheduled
         }
@@ -87,8 +90,8 @@ final class WriteQueue: Sendable {
             var bytes = 0
             let end = state.commands.firstIndex { command in
                 guard case .append(let append) = command else { return false }
-                defer { bytes += append.bytes.readableBytes }
-                return bytes > 0 && bytes + append.bytes.readableBytes > SegmentLogOptions.groupBytesMax
+                defer { bytes += append.bytes.byteCount }
+                return bytes > 0 && bytes + append.bytes.byteCount > SegmentLogOptions.groupBytesMax
             }
             let group = state.commands[..<(end ?? state.commands.count)]
             let report = state.report
@@ -106,7 +109,8 @@ final class WriteQueue: Sendable {
     /// Ends a job; true if another one is needed.
     func endJob(hasMore: Bool) -> Bool {
         state.withLock { state in
-            state.isScheduled = hasMore || !state.commands.isEmpty
+            state.isScheduled = hasMore || state.wantsAnother || !state.commands.isEmpty
+            state.wantsAnother = false
             return state.isScheduled
         }
     }

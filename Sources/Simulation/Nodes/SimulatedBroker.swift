@@ -101,6 +101,8 @@ public final class SimulatedBroker {
         configuration.compression = world.options.compression
         configuration.tailBytesMax = world.options.tailBytes
         configuration.pendingBytesMax = world.options.pendingBytes
+        // Batches are small here; some brokers treat them as others treat large ones.
+        if !id.rawValue.isMultiple(of: 3) { configuration.keptPayloadBytesMin = 1 }
         configuration.groups = world.options.groups
         configuration.coldReads = world.options.coldReads
         let link = BrokerLink(id: id, in: world)
@@ -303,14 +305,23 @@ final class BrokerLink: Transport, RequestForwarding {
         for part in PeerFrameCodec.encode(frame) { bytes.writeImmutableBuffer(part) }
         bytes.moveReaderIndex(forwardBy: 4)
         let sender = id
-        let deliver = { [self, unowned world, bytes] in
+        let pieces = Self.divided(bytes)
+        let deliver = { [self, unowned world, pieces] in
             do {
-                world.broker(peer).receive(try PeerFrameCodec.decode(bytes), from: sender, over: self)
+                world.broker(peer).receive(try PeerFrameCodec.decode(pieces), from: sender, over: self)
             } catch {
                 world.fail("broker \(sender) sent bytes that broker \(peer) cannot read: \(error)")
             }
         }
         world.network.send(from: .broker(id), to: .broker(peer), deliver)
         if case .raft = frame { world.network.sendAgain(from: .broker(id), to: .broker(peer), deliver) }
+    }
+
+    /// As if it came in three reads, whose ends lie anywhere in a block.
+    private static func divided(_ bytes: ByteBuffer) -> BufferChain {
+        let whole = BufferChain(bytes)
+        let (first, second) = (whole.byteCount / 3, whole.byteCount * 2 / 3)
+        return BufferChain(
+            whole.slice(0 ..< first), [whole.slice(first ..< second), whole.slice(second ..< whole.byteCount)])
     }
 }
