@@ -141,8 +141,10 @@ extension Broker {
         pending.unanswered += 1
         let appendTime = topic.config.usesLogAppendTime ? checked.now : -1
         let isCompressed = batch.header.attributes.codec != Codec.none
+        let isKept = batch.bytes.readableBytes >= configuration.keptPayloadBytesMin
         shard.node.propose(
-            payload: batch.bytes, isCompressed: isCompressed, payloadChecksum: batch.header.checksum(ofAll: batch.bytes)
+            payload: batch.bytes, isCompressed: isCompressed,
+            payloadChecksum: isKept ? batch.header.checksum(ofAll: batch.bytes) : nil
         ) { [self] result in
             pending.unanswered -= 1
             let response = result.map { shard.node.response(at: $0) }

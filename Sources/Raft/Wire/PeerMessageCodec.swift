@@ -51,7 +51,9 @@ public enum PeerMessageCodec {
         for word in words { buffer.writeInteger(word, endianness: .little) }
         let sum = checksum(buffer, bodyBytes: words.count * 8)
         buffer.setInteger(sum, at: buffer.readerIndex + 4, endianness: .little)
-        return [buffer] + message.blocks.flatMap(\.bytes)
+        var buffers = [buffer]
+        for block in message.blocks { buffers += block.bytes }
+        return buffers
     }
 
     /// Decodes a message that fills `bytes` exactly, and checks every block's checksums.

@@ -11,7 +11,13 @@ public struct Block: Hashable, Sendable {
     public let bytes: BufferChain
     /// The payload before compression, when it is at hand: always for a raw block, for a compressed one if its
     /// encoder or a reader attached it.
-    public let rawPayload: BlockPayload?
+    public var rawPayload: BlockPayload? {
+        codec == .raw
+            ? BlockPayload(bytes, from: header.payloadStart, byteCount: header.rawLength)
+            : attachedPayload.map { BlockPayload($0) }
+    }
+    /// Of a compressed block.
+    private let attachedPayload: ByteBuffer?
 
     public var base: LogIndex { header.base }
     public var last: LogIndex { header.last }
@@ -25,18 +31,15 @@ public struct Block: Hashable, Sendable {
     /// Bytes that the block holds in memory, about.
     public var residentSize: Int { encodedSize + attachedPayloadBytes }
     /// Bytes of the decompressed payload that is kept beside the compressed one.
-    var attachedPayloadBytes: Int { codec == .raw ? 0 : rawPayload?.byteCount ?? 0 }
+    var attachedPayloadBytes: Int { attachedPayload?.readableBytes ?? 0 }
     /// The same block with nothing but its encoded bytes.
-    var withoutAttachedPayload: Block { Block(header: header, bytes: bytes, rawPayload: nil) }
+    var withoutAttachedPayload: Block { Block(header: header, bytes: bytes, attachedPayload: nil) }
 
     /// `bytes` has been verified, or has just been encoded.
-    init(header: BlockHeader, bytes: BufferChain, rawPayload: BlockPayload?) {
+    init(header: BlockHeader, bytes: BufferChain, attachedPayload: ByteBuffer?) {
         self.header = header
         self.bytes = bytes
-        switch header.codec {
-        case .raw: self.rawPayload = BlockPayload(bytes, from: header.payloadStart, byteCount: header.rawLength)
-        case .zstd: self.rawPayload = rawPayload
-        }
+        self.attachedPayload = header.codec == .raw ? nil : attachedPayload
     }
 
     public var entries: BlockEntries {
@@ -56,7 +59,7 @@ public struct Block: Hashable, Sendable {
     /// The same block with its decompressed payload attached.
     public func withRawPayload(_ payload: BlockPayload) -> Block {
         invariant(payload.byteCount == header.rawLength, "payload of block \(base) has the wrong length")
-        return Block(header: header, bytes: bytes, rawPayload: payload)
+        return Block(header: header, bytes: bytes, attachedPayload: payload.joined)
     }
 
     public static func == (a: Block, b: Block) -> Bool { a.bytes == b.bytes }
@@ -78,7 +81,7 @@ extension Block {
             throw .trailingBytes(bytes.byteCount - start.encodedSize)
         }
         let whole = front.joiningFirst(start.payloadStart)
-        return Block(header: try verify(whole), bytes: whole, rawPayload: nil)
+        return Block(header: try verify(whole), bytes: whole, attachedPayload: nil)
     }
 
     /// Verifies and takes the block at the front of `buffer`, which is unchanged if that fails. Lengths are bounded

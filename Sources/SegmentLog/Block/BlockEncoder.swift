@@ -89,16 +89,22 @@ public final class BlockEncoder: Sendable {
         }
         let raw = Self.assemble(entries, plan)
         guard let compressed = compress(raw, header, level: level) else {
-            header.payloadChecksum = Self.checksum(of: entries)
-            return EncodedBlock(header: header, front: raw, rawPayload: nil, didShrink: false)
+            return Self.encoded(raw, header, rawPayload: nil, didShrink: false)
         }
         header.codec = .zstd
         header.storedLength = compressed.storedLength
-        header.payloadChecksum = compressed.bytes.withUnsafeReadableBytes {
+        let payload = raw.getSlice(at: header.payloadStart, length: header.rawLength)
+        return Self.encoded(compressed.bytes, header, rawPayload: payload, didShrink: true)
+    }
+
+    private static func encoded(
+        _ bytes: ByteBuffer, _ header: BlockHeader, rawPayload: ByteBuffer?, didShrink: Bool?
+    ) -> EncodedBlock {
+        var header = header
+        header.payloadChecksum = bytes.withUnsafeReadableBytes {
             crc32c($0[header.payloadStart ..< header.payloadStart + header.storedLength])
         }
-        let payload = BlockPayload(BufferChain(raw), from: header.payloadStart, byteCount: header.rawLength)
-        return EncodedBlock(header: header, front: compressed.bytes, rawPayload: payload, didShrink: true)
+        return EncodedBlock(header: header, front: bytes, rawPayload: rawPayload, didShrink: didShrink)
     }
 
     /// The sizes of a block before compression.
@@ -129,12 +135,11 @@ public final class BlockEncoder: Sendable {
     private func encodeRaw(
         _ entries: ArraySlice<Entry>, _ plan: Plan, _ header: BlockHeader, didShrink: Bool?
     ) -> EncodedBlock {
+        guard mayKeepPayloads(entries, plan) else {
+            return Self.encoded(Self.assemble(entries, plan), header, rawPayload: nil, didShrink: didShrink)
+        }
         var header = header
         header.payloadChecksum = Self.checksum(of: entries)
-        guard mayKeepPayloads(entries, plan) else {
-            return EncodedBlock(
-                header: header, front: Self.assemble(entries, plan), rawPayload: nil, didShrink: didShrink)
-        }
         let end = plan.payloadStart + plan.payloadBytes
         var front = ByteBufferAllocator().buffer(capacity: plan.payloadStart)
         front.writeWithUnsafeMutableBytes(minimumWritableBytes: plan.payloadStart) { raw in

@@ -5,25 +5,30 @@ import NIOCore
 ///
 /// What came from a socket in several reads, or was gathered from several requests, goes on as it is: to sockets and
 /// disk, which take lists of buffers anyway.
+@frozen
 public struct BufferChain: RandomAccessCollection, Hashable, Sendable {
-    private let head: ByteBuffer
-    private let tail: [ByteBuffer]
+    @usableFromInline
+    let head: ByteBuffer
+    @usableFromInline
+    let tail: [ByteBuffer]
     /// Bytes of all buffers.
     public let byteCount: Int
 
     /// - Parameter tail: what follows `head`; takes no memory if there is nothing.
+    @inlinable
     public init(_ head: ByteBuffer, _ tail: [ByteBuffer] = []) {
         self.head = head
         self.tail = tail
         byteCount = tail.reduce(head.readableBytes) { $0 + $1.readableBytes }
     }
 
-    public var startIndex: Int { 0 }
-    public var endIndex: Int { 1 + tail.count }
+    @inlinable public var startIndex: Int { 0 }
+    @inlinable public var endIndex: Int { 1 + tail.count }
+    @inlinable
     public subscript(position: Int) -> ByteBuffer { position == 0 ? head : tail[position - 1] }
 
     /// All bytes in one buffer: copied, if there are several.
-    public var joined: ByteBuffer { slice(0 ..< byteCount) }
+    public var joined: ByteBuffer { tail.isEmpty ? head : slice(0 ..< byteCount) }
 
     /// A range of the bytes as one buffer: a slice if it lies in one of the buffers, a copy otherwise.
     public func slice(_ range: Range<Int>) -> ByteBuffer {
@@ -37,6 +42,9 @@ public struct BufferChain: RandomAccessCollection, Hashable, Sendable {
     /// A range of the bytes where they are.
     public func part(_ range: Range<Int>) -> BufferChain {
         invariant(range.lowerBound >= 0 && range.upperBound <= byteCount, "bytes \(range) of \(byteCount)")
+        if let slice = head.getSlice(at: head.readerIndex + range.lowerBound, length: range.count) {
+            return BufferChain(slice)
+        }
         var found: ByteBuffer?
         var more: [ByteBuffer] = []
         var start = 0
@@ -56,6 +64,7 @@ public struct BufferChain: RandomAccessCollection, Hashable, Sendable {
     }
 
     /// The number at `offset`, wherever the chain is divided; nil if there are fewer bytes.
+    @inlinable
     public func integer<T: FixedWidthInteger>(at offset: Int, endianness: Endianness, as type: T.Type = T.self) -> T? {
         let size = MemoryLayout<T>.size
         if offset + size <= head.readableBytes {

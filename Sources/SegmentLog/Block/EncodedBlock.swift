@@ -9,12 +9,12 @@ public final class EncodedBlock: Sendable {
     /// What became of the attempt to compress the payload; nil if there was none.
     public let didShrink: Bool?
     private let header: BlockHeader
-    private let rawPayload: BlockPayload?
+    private let rawPayload: ByteBuffer?
     /// Its first buffer, which begins with the header to be, and the others.
     private let unstamped: Mutex<(front: ByteBuffer, rest: [ByteBuffer])?>
 
     init(
-        header: BlockHeader, front: ByteBuffer, rest: [ByteBuffer] = [], rawPayload: BlockPayload?, didShrink: Bool?
+        header: BlockHeader, front: ByteBuffer, rest: [ByteBuffer] = [], rawPayload: ByteBuffer?, didShrink: Bool?
     ) {
         self.header = header
         self.didShrink = didShrink
@@ -46,7 +46,7 @@ public final class EncodedBlock: Sendable {
             raw.put(checksum, at: BlockFormat.headerBytes - 4)
             return checksum
         }
-        return Block(header: stamped, bytes: BufferChain(front, rest), rawPayload: rawPayload)
+        return Block(header: stamped, bytes: BufferChain(front, rest), attachedPayload: rawPayload)
     }
 
     private func takeBytes() -> (ByteBuffer, [ByteBuffer])? {
