@@ -1,6 +1,7 @@
 import Basics
 import KafkaWire
 import NIOCore
+import SegmentLog
 @testable import Networking
 
 /// A stream of bytes that arrives in pieces: the frames and the end of the stream do not depend on the pieces.
