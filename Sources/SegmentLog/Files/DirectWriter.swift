@@ -15,7 +15,7 @@ import Darwin
 /// next one, and what follows the end in its page is zeros. A power failure may leave either content of such a page;
 /// both begin with the same bytes, so what was flushed before stays.
 ///
-/// Belongs to one open file; the mutex is only ever taken by the log's writer.
+/// Belongs to one open file. The mutex is taken by the log's writer, and by who seals the file after it.
 final class DirectWriter: Sendable {
     static let pageBytes = 4_096
     private static let stagingBytes = 4 * 1_024 * 1_024 + pageBytes

@@ -1,7 +1,7 @@
 import Basics
 import NIOCore
 
-/// Executes the commands of one log: the only place that writes to its files.
+/// Executes the commands of one log: with its `Housekeeping`, the only place that writes to its segments.
 ///
 /// `@unchecked Sendable`: everything but `queue` is touched by jobs of one executor only, which run one at a time, and
 /// by `SegmentLog.open` before the first of them. Any error poisons the writer: it does nothing more, since after a
