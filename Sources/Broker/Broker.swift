@@ -63,7 +63,7 @@ public final class Broker {
             let id = ShardID(UInt16(position))
             let machine = TopicsFSM(shard: id)
             var core = CoreConfiguration(id: configuration.nodeID, voters: configuration.voters)
-            core.tailBytesMax = configuration.tailBytesMax
+            core.tailBytesMax = configuration.shardPart(of: configuration.tailBytesMax)
             core.initialElectionDelay = Self.initialElectionDelay(of: id, configuration)
             var raft = RaftConfiguration(
                 shard: id, core: core, seed: RandomSource(seed: seed).seed(for: "shard \(position)"))

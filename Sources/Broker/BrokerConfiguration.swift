@@ -30,11 +30,11 @@ public struct BrokerConfiguration: Sendable {
     public var pendingBytesMax = 64.mebibytes
     /// Batches of this size, on average in a block, stay in the memory they came in (`BlockEncoder`).
     public var keptPayloadBytesMin = BlockEncoder.keptPayloadBytesMin
-    /// Bytes of newest log kept in memory, for each shard; tail reads come from there.
+    /// Bytes of newest log kept in memory, for all shards together; tail reads come from there.
     public var tailBytesMax = 32.mebibytes
-    /// Bytes of blocks read from disk and kept, decompressed, for each shard.
+    /// Bytes of blocks read from disk and kept, decompressed, for all shards together.
     public var coldBlockBytesMax = 32.mebibytes
-    /// Bytes of sealed segments' offset tables kept in memory, for each shard.
+    /// Bytes of sealed segments' offset tables kept in memory, for all shards together.
     public var offsetTableBytesMax = 16.mebibytes
     /// Largest response to one fetch (Kafka's `fetch.max.bytes`).
     public var fetchBytesMax = 57_671_680
@@ -54,13 +54,22 @@ public struct BrokerConfiguration: Sendable {
         self.advertisedPort = advertisedPort
     }
 
+    /// What one shard may have of a bound for all of them. Below 4 MiB what a shard keeps is gone before it is of use,
+    /// so with very many shards all of them may have more together than the bound says.
+    func shardPart(of bytes: Int) -> Int { Self.shardPart(of: bytes, shardCount: shardCount) }
+
+    /// The same for who has no configuration of a broker yet.
+    public static func shardPart(of bytes: Int, shardCount: Int) -> Int {
+        max(bytes / shardCount, min(bytes, 4.mebibytes))
+    }
+
     /// The bounds by name, for the banner of `martlet serve`.
     public var bounds: [(name: String, value: String)] {
         [
             ("waiting produce, each shard", "\(pendingBytesMax >> 20) MiB"),
-            ("log tail in memory, each shard", "\(tailBytesMax >> 20) MiB"),
-            ("blocks read from disk, each shard", "\(coldBlockBytesMax >> 20) MiB"),
-            ("offset tables of sealed segments, each shard", "\(offsetTableBytesMax >> 20) MiB"),
+            ("log tail in memory, all shards", "\(tailBytesMax >> 20) MiB"),
+            ("blocks read from disk, all shards", "\(coldBlockBytesMax >> 20) MiB"),
+            ("offset tables of sealed segments, all shards", "\(offsetTableBytesMax >> 20) MiB"),
             ("one fetch response", "\(fetchBytesMax >> 20) MiB"),
             ("waiting answers, each connection", "\(responseBytesPerConnectionMax >> 20) MiB"),
             ("waiting requests, each connection", "\(requestsPerConnectionMax)"),

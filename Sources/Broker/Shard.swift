@@ -34,8 +34,8 @@ final class Shard {
         self.coldReads = coldReads
         self.machine = machine
         self.node = node
-        offsetTables = OffsetTables(bytesMax: configuration.offsetTableBytesMax)
-        coldBlocks = BlockCache(bytesMax: configuration.coldBlockBytesMax)
+        offsetTables = OffsetTables(bytesMax: configuration.shardPart(of: configuration.offsetTableBytesMax))
+        coldBlocks = BlockCache(bytesMax: configuration.shardPart(of: configuration.coldBlockBytesMax))
     }
 
     /// Whether this broker may answer for the shard's partitions now.

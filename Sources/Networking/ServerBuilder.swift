@@ -59,6 +59,8 @@ struct ServerBuilder: Sendable {
             options.segmentBytes = configuration.segmentBytes
             options.durability = configuration.durability
             options.acceptDataLoss = configuration.acceptDataLoss
+            options.payloadBytesMax = part(of: options.payloadBytesMax)
+            options.tableBytesMax = part(of: options.tableBytesMax)
             do {
                 let log = try SegmentLog.open(
                     options: options, fileSystem: POSIXFileSystem(writePath: writePath), eventLoop: loop,
@@ -70,6 +72,10 @@ struct ServerBuilder: Sendable {
                 throw ServerError.storage(shard: id, error)
             }
         }
+    }
+
+    private func part(of bytes: Int) -> Int {
+        BrokerConfiguration.shardPart(of: bytes, shardCount: configuration.shardCount)
     }
 
     private func report(_ recovery: RecoverySummary, of shard: ShardID) {
