@@ -91,17 +91,21 @@ public final class Server: Sendable {
     }
 }
 
-/// The threads on which storage blocks: a writer for each log, one for cold reads, one on each core for encoding.
+/// The threads on which storage blocks: writers, which the logs share; one for cold reads; one on each core for encoding.
 struct StorageThreads: Sendable {
-    let writers: [StorageThread]
+    private let writers: [StorageThread]
     let reader: StorageThread
     let encoders: [StorageThread]
 
+    /// No more writers than cores: while a log waits for its turn its commits grow, and more commits under way at once
+    /// than that only share the same disk.
     init(shardCount: Int) {
-        writers = (0..<shardCount).map { StorageThread(name: "log-writer-\($0)") }
+        writers = (0..<min(shardCount, System.coreCount)).map { StorageThread(name: "log-writer-\($0)") }
         reader = StorageThread(name: "log-reader")
         encoders = (0..<System.coreCount).map { StorageThread(name: "encoder-\($0)") }
     }
+
+    func writer(of shard: ShardID) -> StorageThread { writers[Int(shard.rawValue) % writers.count] }
 
     /// Ends the threads when what they were given is done.
     func stop() {

@@ -64,8 +64,7 @@ struct ServerBuilder: Sendable {
             do {
                 let log = try SegmentLog.open(
                     options: options, fileSystem: POSIXFileSystem(writePath: writePath), eventLoop: loop,
-                    writer: threads.writers[shard],
-                    reader: threads.reader, readHelpers: threads.encoders)
+                    writer: threads.writer(of: id), reader: threads.reader, readHelpers: threads.encoders)
                 report(log.recovery, of: id)
                 parts.value.logs.append(log)
             } catch {
