@@ -60,10 +60,7 @@ extension RaftNode {
     func scheduleDrain() {
         guard !isDrainScheduled else { return }
         isDrainScheduled = true
-        loop.assumeIsolated().execute { [weak self] in
-            self?.isDrainScheduled = false
-            self?.drain()
-        }
+        loop.assumeIsolated().execute(drainAtTurnsEnd)
     }
 
     /// Turns what is pending into blocks: the group commit.

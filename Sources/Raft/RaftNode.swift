@@ -39,6 +39,11 @@ public final class RaftNode<Machine: FSM> {
     /// What the pending commands will add to blocks.
     public var pendingBytes: Int { pending.bytes }
     var isDrainScheduled = false
+    /// What `scheduleDrain` gives the loop. Made once, since it is wanted in every turn.
+    private(set) lazy var drainAtTurnsEnd: () -> Void = { [weak self] in
+        self?.isDrainScheduled = false
+        self?.drain()
+    }
     var proposals: Deque<Proposal> = []
     var inflight: Deque<Inflight> = []
     /// The no-op of the current term, once it has its place; a leader serves when it is applied.

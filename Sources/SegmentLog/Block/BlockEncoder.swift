@@ -146,7 +146,9 @@ public final class BlockEncoder: Sendable {
             Self.writeDirectory(of: entries, to: raw)
             return plan.payloadStart
         }
-        var rest = entries.map(\.payload)
+        var rest: [ByteBuffer] = []
+        rest.reserveCapacity(entries.count + 1)
+        for entry in entries { rest.append(entry.payload) }
         let padding = BlockFormat.padded(end) - end
         if padding > 0, let zeros = Self.zeros.getSlice(at: 0, length: padding) { rest.append(zeros) }
         return EncodedBlock(header: header, front: front, rest: rest, rawPayload: nil, didShrink: didShrink)

@@ -16,6 +16,8 @@ final class SegmentWriter: @unchecked Sendable {
     private var lock: (any FileLock)?
     private let state: StateFile
 
+    /// What the job under way executes.
+    private var commands: [WriteCommand] = []
     private var active: ActiveFile?
     private var staged = StagedWrite()
     private let housekeeping: Housekeeping
@@ -76,12 +78,13 @@ final class SegmentWriter: @unchecked Sendable {
 
     /// One group commit or one chore, then room for the other logs of this executor.
     private func runJob() {
-        let (commands, report) = queue.takeGroup()
+        let report = queue.takeGroup(into: &commands)
+        defer { commands.removeAll(keepingCapacity: true) }
         var group = GroupReport()
         failure = failure ?? housekeeping.failure
         if failure == nil, !isClosed {
             do throws(StorageError) {
-                if commands.isEmpty { try useSpareTime() } else { try execute(commands, &group) }
+                if commands.isEmpty { try useSpareTime() } else { try execute(&group) }
             } catch {
                 failure = error
                 housekeeping.cancel()
@@ -98,7 +101,7 @@ final class SegmentWriter: @unchecked Sendable {
         if queue.endJob(hasMore: rangeToFill != nil) { executor.submit { self.runJob() } }
     }
 
-    private func execute(_ commands: ArraySlice<WriteCommand>, _ group: inout GroupReport) throws(StorageError) {
+    private func execute(_ group: inout GroupReport) throws(StorageError) {
         for command in commands {
             switch command {
             case .append(let append):
@@ -157,7 +160,8 @@ final class SegmentWriter: @unchecked Sendable {
         try active.file.append(staged.buffers, at: staged.position, durably: durably)
         end = staged.position + staged.bytes
         if !durably { self.active?.isDirty = true }
-        staged = StagedWrite()
+        staged.buffers.removeAll(keepingCapacity: true)
+        staged.bytes = 0
     }
 
     /// The successor's existence says that the old segment is complete, so that one is flushed first, at any

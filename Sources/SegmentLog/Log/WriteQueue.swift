@@ -83,27 +83,34 @@ final class WriteQueue: Sendable {
         }
     }
 
-    /// The next group: all that waits, but no more than `SegmentLogOptions.groupBytesMax` of blocks unless one is
-    /// larger.
-    func takeGroup() -> (commands: ArraySlice<WriteCommand>, report: Report?) {
+    /// Puts the next group into `group`, which must be empty and whose memory the queue goes on with: all that waits, but
+    /// no more than `SegmentLogOptions.groupBytesMax` of blocks unless one is larger.
+    func takeGroup(into group: inout [WriteCommand]) -> Report? {
         state.withLock { state in
-            var bytes = 0
-            let end = state.commands.firstIndex { command in
-                guard case .append(let append) = command else { return false }
-                defer { bytes += append.bytes.byteCount }
-                return bytes > 0 && bytes + append.bytes.byteCount > SegmentLogOptions.groupBytesMax
+            invariant(group.isEmpty, "a group is taken before the last one is done")
+            swap(&state.commands, &group)
+            let count = Self.groupCount(group)
+            guard count == group.count else {
+                state.commands.append(contentsOf: group[count...])
+                group.removeSubrange(count...)
+                return state.report
             }
-            let group = state.commands[..<(end ?? state.commands.count)]
-            let report = state.report
-            if end == nil {
-                state.commands = []
-                // Holding on to the report would hold on to the log.
-                state.report = nil
-            } else {
-                state.commands.removeFirst(group.count)
-            }
-            return (group, report)
+            // Holding on to the report would hold on to the log.
+            defer { state.report = nil }
+            return state.report
         }
+    }
+
+    /// How many of the commands are one group commit.
+    private static func groupCount(_ commands: [WriteCommand]) -> Int {
+        var bytes = 0
+        for (position, command) in commands.enumerated() {
+            guard case .append(let append) = command else { continue }
+            let more = append.bytes.byteCount
+            if bytes > 0, bytes + more > SegmentLogOptions.groupBytesMax { return position }
+            bytes += more
+        }
+        return commands.count
     }
 
     /// Ends a job; true if another one is needed.
