@@ -91,7 +91,8 @@ public final class Server: Sendable {
     }
 }
 
-/// The threads on which storage blocks: writers, which the logs share; one for cold reads; one on each core for encoding.
+/// The threads on which storage blocks: writers, which the logs share, one for cold reads, one on each core for
+/// encoding.
 struct StorageThreads: Sendable {
     private let writers: [StorageThread]
     let reader: StorageThread

@@ -1,5 +1,6 @@
 import Basics
 import NIOCore
+import NIOPosix
 import SegmentLog
 import Testing
 
@@ -42,6 +43,15 @@ import Testing
         #expect(others.allSatisfy { $0.isReleased })
         #expect(large.isReleased)
         #expect(memory.bytes == 0)
+    }
+}
+
+@Suite struct StorageThreadsTests {
+    @Test func `logs share writers when there are more of them than cores`() {
+        let threads = StorageThreads(shardCount: 64)
+        defer { threads.stop() }
+        let writers = Set((0..<64).map { ObjectIdentifier(threads.writer(of: ShardID($0))) })
+        #expect(writers.count == min(64, System.coreCount))
     }
 }
 

@@ -47,31 +47,39 @@ import Testing
         #expect(fixture.failures.count == 1)
     }
 
-    /// On real threads, where a chore may come at any moment of a commit.
+    /// On real threads, where a chore may come at any moment of a commit; two logs share them, as shards do.
     @Test(arguments: 0 ..< 6 as Range<UInt64>)
     func choresBesideTheWriterDisturbNothing(seed: UInt64) async throws {
         let directory = try TemporaryDirectory()
-        var options = SegmentLogOptions(directory: directory.path + "/shard-0")
-        options.segmentBytes = 8.kibibytes
+        let options = (0 ..< 2).map { number in
+            var options = SegmentLogOptions(directory: directory.path + "/shard-\(number)")
+            options.segmentBytes = 8.kibibytes
+            return options
+        }
         let threads = ["writer", "reader"].map { StorageThread(name: $0) }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let done = group.next().makePromise(of: [Block].self)
-        group.next().execute { [options] in
-            do {
-                let log = try SegmentLog.open(
-                    options: options, fileSystem: POSIXFileSystem(), eventLoop: done.futureResult.eventLoop,
-                    writer: threads[0], reader: threads[1])
-                RandomDriver(log, seed: seed, done).run()
-            } catch {
-                done.fail(error)
+        let loop = group.next()
+        let done = options.map { _ in loop.makePromise(of: [Block].self) }
+        loop.execute {
+            for (number, done) in done.enumerated() {
+                do {
+                    let log = try SegmentLog.open(
+                        options: options[number], fileSystem: POSIXFileSystem(), eventLoop: loop, writer: threads[0],
+                        reader: threads[1])
+                    RandomDriver(log, seed: 2 * seed + UInt64(number), done).run()
+                } catch {
+                    done.fail(error)
+                }
             }
         }
-        let kept = try await done.futureResult.get()
+        let kept = try await EventLoopFuture.whenAllSucceed(done.map(\.futureResult), on: loop).get()
         for thread in threads { thread.stop() }
         try await group.shutdownGracefully()
-        let verification = try LogInspector(options: options, fileSystem: POSIXFileSystem()).verify()
-        #expect(verification.isSound)
-        #expect(verification.segments.reduce(0) { $0 + $1.blocks } >= kept.count)
+        for (options, kept) in zip(options, kept) {
+            let verification = try LogInspector(options: options, fileSystem: POSIXFileSystem()).verify()
+            #expect(verification.isSound)
+            #expect(verification.segments.reduce(0) { $0 + $1.blocks } >= kept.count)
+        }
     }
 }
 

@@ -86,19 +86,22 @@ final class WriteQueue: Sendable {
     /// Puts the next group into `group`, which must be empty and whose memory the queue goes on with: all that waits, but
     /// no more than `SegmentLogOptions.groupBytesMax` of blocks unless one is larger.
     func takeGroup(into group: inout [WriteCommand]) -> Report? {
+        // Not what `withLock` returns: a closure that passes through a generic function is wrapped twice.
+        var report: Report?
         state.withLock { state in
             invariant(group.isEmpty, "a group is taken before the last one is done")
             swap(&state.commands, &group)
+            report = state.report
             let count = Self.groupCount(group)
-            guard count == group.count else {
+            if count < group.count {
                 state.commands.append(contentsOf: group[count...])
                 group.removeSubrange(count...)
-                return state.report
+            } else {
+                // Holding on to the report would hold on to the log.
+                state.report = nil
             }
-            // Holding on to the report would hold on to the log.
-            defer { state.report = nil }
-            return state.report
         }
+        return report
     }
 
     /// How many of the commands are one group commit.

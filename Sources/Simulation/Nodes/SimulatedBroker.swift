@@ -61,7 +61,8 @@ public final class SimulatedBroker {
         let loop = SimulatedLoop(world.scheduler, life: life, driftPartsPerMillion: world.drift(of: id))
         self.loop = loop
         let reader = SimulatedExecutor(world.scheduler, life: life, latency: latency)
-        writers = (0..<world.options.shardCount).map { _ in
+        // Every second broker has one writer for all of its logs.
+        writers = (0..<(id.rawValue.isMultiple(of: 2) ? 1 : world.options.shardCount)).map { _ in
             SimulatedExecutor(world.scheduler, life: life, latency: latency)
         }
         let encoders = (0..<2).map { number in
@@ -75,8 +76,8 @@ public final class SimulatedBroker {
                 options.preallocate = world.options.preallocate
                 logs.append(
                     try SegmentLog.open(
-                        options: options, fileSystem: files, eventLoop: loop, writer: writers[shard], reader: reader,
-                        readHelpers: encoders))
+                        options: options, fileSystem: files, eventLoop: loop, writer: writers[shard % writers.count],
+                        reader: reader, readHelpers: encoders))
             }
             run(on: loop, encoders)
             if let loss = powerLoss?.loss { losePower(losing: loss) }
