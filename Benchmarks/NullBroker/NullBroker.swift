@@ -22,6 +22,9 @@ struct NullBroker: ParsableCommand {
     @Option(help: "Bytes of the file, in MiB.")
     var fileMib = 512
 
+    @Flag(help: "Only reserve the file's blocks at the start, as for a log that keeps what it is given.")
+    var keeping = false
+
     @Option(help: "MiB of what is produced first to keep in memory for consumers.")
     var retainMib = 0
 
@@ -34,7 +37,7 @@ struct NullBroker: ParsableCommand {
     func run() throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
-        let ring = try RingFile(file, length: fileMib.mebibytes)
+        let ring = try RingFile(file, length: fileMib.mebibytes, blocks: keeping ? .reserved : .written)
         let thread = StorageThread(name: "null-writer")
         let options = self
         let listening = loop.flatSubmit { options.listen(on: loop, ring, thread) }

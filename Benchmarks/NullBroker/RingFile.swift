@@ -2,8 +2,7 @@ import Basics
 import NIOCore
 import SegmentLog
 
-/// A file that is written round and round, over blocks that the file system has long placed: the cheapest durable write
-/// there is.
+/// A file that is written round and round.
 ///
 /// Owner: the jobs of one storage thread, one at a time.
 final class RingFile: Sendable {
@@ -12,15 +11,29 @@ final class RingFile: Sendable {
     private let file: any StorageFile
     private let length: Int
 
-    /// Makes the file and writes all of it once.
-    init(_ path: String, length: Int) throws(StorageError) {
+    enum Blocks {
+        /// All of them were written before, and forget what they held: the cheapest durable write there is.
+        case written
+        /// The file system has only reserved them, as for a log that keeps what it is given, and records with each
+        /// write of the first round which ones hold something now.
+        case reserved
+    }
+
+    init(_ path: String, length: Int, blocks: Blocks) throws(StorageError) {
         file = try POSIXFileSystem(writePath: .direct).open(path, .create)
         self.length = length
+        switch blocks {
+        case .written: try writeAll()
+        case .reserved: try file.allocate(length)
+        }
+        try file.flush()
+    }
+
+    private func writeAll() throws(StorageError) {
         let piece = ByteBuffer(repeating: 0, count: 1.mebibytes)
         for position in stride(from: 0, to: length, by: 1.mebibytes) {
             try file.append([piece], at: position, durably: false)
         }
-        try file.flush()
     }
 
     /// Writes a group of buffers from the page that contains `position` on, and flushes.

@@ -105,15 +105,17 @@ class Cluster(Processes):
 
 
 class NullCluster(Processes):
-    """One null broker and its followers."""
+    """One null broker and its followers. `keeping` ones have files that are not written a second time."""
 
-    def __init__(self, size, retain_mib=0):
+    def __init__(self, size, retain_mib=0, keeping=False):
         super().__init__()
         self.retain_mib = retain_mib
+        self.storage = ["--keeping", "--file-mib", 8192] if keeping else []
         self.ports = free_ports(size)
 
     def launch_one(self, port, *arguments):
-        self.launch(product("null-broker"), "--port", port, "--file", f"{self.directory}/{port}", *arguments)
+        self.launch(product("null-broker"), "--port", port, "--file", f"{self.directory}/{port}", *self.storage,
+                    *arguments)
 
     def start(self):
         leader, *followers = self.ports

@@ -15,7 +15,8 @@ LOADS = [
 def run(entry, seconds):
     """One straight after the other, so that both meet the same machine."""
     found = {}
-    for name, kind in (("martlet", Cluster), ("null", NullCluster)):
+    kinds = {"martlet": Cluster, "null": NullCluster, "keeping": lambda size: NullCluster(size, keeping=True)}
+    for name, kind in kinds.items():
         with kind(entry["brokers"]) as cluster:
             found[name] = cluster.bench(
                 "produce", *load(entry["record"], entry["batch"], entry["depth"], "random", entry["connections"]),
@@ -29,8 +30,9 @@ def rows(results):
         yield [
             scenario["brokers"], f"{scenario['record']} B", size(scenario["batch"]),
             f"{scenario['connections']} × {scenario['depth']}",
-            *(f"{median(runs, name, 'payloadMegabytesPerSecond'):.0f}" for name in ("martlet", "null")),
-            spread((one["martlet"]["requestsPerSecond"] / one["null"]["requestsPerSecond"] for one in runs), "{:.2f}"),
+            *(f"{median(runs, name, 'payloadMegabytesPerSecond'):.0f}" for name in ("martlet", "null", "keeping")),
+            *(spread((one["martlet"]["requestsPerSecond"] / one[name]["requestsPerSecond"] for one in runs), "{:.2f}")
+              for name in ("null", "keeping")),
             f"{median(runs, 'martlet', 'requestsPerSecond'):.0f}",
             *(" / ".join(f"{median(runs, name, 'latency', key):.2f}" for name in ("martlet", "null"))
               for key in ("p50", "p99")),
@@ -42,5 +44,5 @@ CEILING = Scenario(
     [{"brokers": brokers, "record": record, "batch": batch, "connections": connections, "depth": depth}
      for brokers in (1, 3) for record, batch, connections, depth in LOADS], run,
     lambda results: table(
-        ["brokers", "record", "batch", "connections × depth", "Martlet MB/s", "null MB/s", "Martlet / null",
-         "requests/s", "p50 ms, Martlet / null", "p99 ms, Martlet / null"], rows(results)))
+        ["brokers", "record", "batch", "connections × depth", "Martlet MB/s", "null MB/s", "null, keeping, MB/s",
+         "Martlet / null", "Martlet / null, keeping", "requests/s", "p50 ms, Martlet / null", "p99 ms, Martlet / null"], rows(results)))

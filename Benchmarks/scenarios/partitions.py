@@ -65,15 +65,22 @@ def shards(entry, seconds):
 
 
 def shard_rows(results):
+    alone = {}
     for entry in results["entries"]:
         scenario, runs = entry["scenario"], entry["runs"]
+        rates = [run["payloadMegabytesPerSecond"] for run in runs]
+        # Of the same round, since the machine is not the same in all of them.
+        one = alone.setdefault(scenario["brokers"], rates)
         yield [
-            scenario["brokers"], scenario["shards"], scenario["partitions"],
-            spread(run["payloadMegabytesPerSecond"] for run in runs), f"{median(runs, 'latency', 'p99'):.1f}",
+            scenario["brokers"], scenario["shards"], scenario["partitions"], spread(rates),
+            spread((rate / other for rate, other in zip(rates, one)), "{:.2f}"),
+            f"{median(runs, 'latency', 'p99'):.1f}",
+            spread(max(broker["peakResidentBytes"] for broker in run["brokers"]) / 1e6 for run in runs),
         ]
 
 
 SHARDS = Scenario(
     "shards", "twelve partitions in one Raft group and in four",
     [{"brokers": brokers, "shards": shards, "partitions": 12} for brokers in (1, 3) for shards in (1, 4)], shards,
-    lambda results: table(["brokers", "shards", "partitions", "MB/s", "p99 ms"], shard_rows(results)))
+    lambda results: table(
+        ["brokers", "shards", "partitions", "MB/s", "of one shard's", "p99 ms", "peak MB"], shard_rows(results)))

@@ -83,8 +83,8 @@ final class WriteQueue: Sendable {
         }
     }
 
-    /// Puts the next group into `group`, which must be empty and whose memory the queue goes on with: all that waits, but
-    /// no more than `SegmentLogOptions.groupBytesMax` of blocks unless one is larger.
+    /// Puts the next group into `group`, which must be empty and whose memory the queue goes on with: all that waits,
+    /// but no more than `SegmentLogOptions.groupBytesMax` of blocks unless one is larger.
     func takeGroup(into group: inout [WriteCommand]) -> Report? {
         // Not what `withLock` returns: a closure that passes through a generic function is wrapped twice.
         var report: Report?
