@@ -45,4 +45,5 @@ CEILING = Scenario(
      for brokers in (1, 3) for record, batch, connections, depth in LOADS], run,
     lambda results: table(
         ["brokers", "record", "batch", "connections × depth", "Martlet MB/s", "null MB/s", "null, keeping, MB/s",
-         "Martlet / null", "Martlet / null, keeping", "requests/s", "p50 ms, Martlet / null", "p99 ms, Martlet / null"], rows(results)))
+         "Martlet / null", "Martlet / null, keeping", "requests/s", "p50 ms, Martlet / null", "p99 ms, Martlet / null"],
+        rows(results)))
