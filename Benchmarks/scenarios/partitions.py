@@ -61,26 +61,32 @@ PARTITIONS = Scenario(
 def shards(entry, seconds):
     with Cluster(entry["brokers"], options=["--shards", str(entry["shards"])]) as cluster:
         create(cluster, "bench", entry["partitions"])
-        return cluster.bench("produce", *load(100, 16_384, 16), *timed(seconds))
+        return cluster.bench("produce", *load(100, 16_384, entry["depth"]), *timed(seconds))
 
 
 def shard_rows(results):
-    alone = {}
+    def rates(entry):
+        return [run["payloadMegabytesPerSecond"] for run in entry["runs"]]
+
+    def load_of(entry):
+        return entry["scenario"]["brokers"], entry["scenario"]["depth"]
+
+    one_shard = {load_of(entry): rates(entry) for entry in results["entries"] if entry["scenario"]["shards"] == 1}
     for entry in results["entries"]:
         scenario, runs = entry["scenario"], entry["runs"]
-        rates = [run["payloadMegabytesPerSecond"] for run in runs]
         # Of the same round, since the machine is not the same in all of them.
-        one = alone.setdefault(scenario["brokers"], rates)
+        ratios = [rate / other for rate, other in zip(rates(entry), one_shard[load_of(entry)])]
         yield [
-            scenario["brokers"], scenario["shards"], scenario["partitions"], spread(rates),
-            spread((rate / other for rate, other in zip(rates, one)), "{:.2f}"),
-            f"{median(runs, 'latency', 'p99'):.1f}",
+            scenario["brokers"], f"{CONNECTIONS} × {scenario['depth']}", scenario["shards"], spread(rates(entry)),
+            spread(ratios, "{:.2f}"), f"{median(runs, 'latency', 'p99'):.1f}",
             spread(max(broker["peakResidentBytes"] for broker in run["brokers"]) / 1e6 for run in runs),
         ]
 
 
 SHARDS = Scenario(
     "shards", "twelve partitions in one Raft group and in four",
-    [{"brokers": brokers, "shards": shards, "partitions": 12} for brokers in (1, 3) for shards in (1, 4)], shards,
+    [{"brokers": brokers, "depth": depth, "shards": shards, "partitions": 12}
+     for brokers in (1, 3) for depth in (16, 32) for shards in (1, 4)], shards,
     lambda results: table(
-        ["brokers", "shards", "partitions", "MB/s", "of one shard's", "p99 ms", "peak MB"], shard_rows(results)))
+        ["brokers", "connections × depth", "shards", "MB/s", "of one shard's", "p99 ms", "peak MB"],
+        shard_rows(results)))

@@ -13,7 +13,7 @@ final class OrderedEncoder {
     private static let hurriedLevel: Int32 = -3
 
     private struct Job {
-        let completion: (EncodedBlock) -> Void
+        let waiters: [Waiter]
         var block: EncodedBlock?
     }
 
@@ -25,6 +25,8 @@ final class OrderedEncoder {
     /// Blocks on the threads, and those that are done and wait for one before them.
     private var jobs: Deque<Job> = []
     private var firstJob = 0
+    /// A block is done; with it comes who waits for its entries. Set once: a closure for each block costs memory.
+    var onEncoded: ((EncodedBlock, [Waiter]) -> Void)?
     /// Blocks came back from the threads: there is room for more.
     var onRoom: (() -> Void)?
 
@@ -40,8 +42,8 @@ final class OrderedEncoder {
     /// Each thread has at most one block at hand and one that waits.
     var hasRoom: Bool { jobs.count < 2 * threads.count }
 
-    /// Encodes the entries of one block. `completion` may be called before this returns.
-    func encode(_ entries: [Entry], completion: @escaping (EncodedBlock) -> Void) {
+    /// Encodes the entries of one block. `onEncoded` may be called before this returns.
+    func encode(_ entries: [Entry], for waiters: [Waiter]) {
         let attempt = configuration.compression == .off ? nil : backoff.next()
         let compression = attempt == nil ? .off : currentCompression
         let bytes = entries.reduce(0) { $0 + $1.encodedBytes }
@@ -49,10 +51,11 @@ final class OrderedEncoder {
             let block = encoder.encode(
                 entries, shard: configuration.shard, compression: compression, attempt: attempt ?? .whole)
             learn(block)
-            return completion(block)
+            onEncoded?(block, waiters)
+            return
         }
         let number = firstJob + jobs.count
-        jobs.append(Job(completion: completion))
+        jobs.append(Job(waiters: waiters))
         let bound = NIOLoopBound(self, eventLoop: loop)
         threads[number % threads.count].submit { [encoder, loop, shard = configuration.shard] in
             let block = encoder.encode(entries, shard: shard, compression: compression, attempt: attempt ?? .whole)
@@ -73,7 +76,7 @@ final class OrderedEncoder {
         while let job = jobs.first, let block = job.block {
             jobs.removeFirst()
             firstJob += 1
-            job.completion(block)
+            onEncoded?(block, job.waiters)
         }
         onRoom?()
     }

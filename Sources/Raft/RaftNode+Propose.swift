@@ -73,7 +73,7 @@ extension RaftNode {
             let isFlushing = core.flushedIndex < core.lastIndex || encoder.isBusy
             if isFlushing, pendingBytes < BlockLimits.targetBytes { return }
             let entries = pending.takeBlock(entriesMax: log.entriesPerBlockMax)
-            encode(entries, takeWaiters(entries.count))
+            encoder.encode(entries, for: takeWaiters(entries.count))
         }
     }
 
@@ -84,11 +84,7 @@ extension RaftNode {
         return taken
     }
 
-    private func encode(_ entries: [Entry], _ waiters: [Waiter]) {
-        encoder.encode(entries) { [weak self] block in self?.propose(block, waiters) }
-    }
-
-    private func propose(_ block: EncodedBlock, _ waiters: [Waiter]) {
+    func propose(_ block: EncodedBlock, for waiters: [Waiter]) {
         guard !isShutDown else {
             for waiter in waiters { waiter.complete?(.failure(.shutdown)) }
             return
@@ -99,7 +95,8 @@ extension RaftNode {
 
     func proposeNoop() {
         noopIsProposed = true
-        encode([Entry(type: .noop, head: ByteBuffer(), payload: ByteBuffer())], [Waiter(complete: nil)])
+        let noop = Entry(type: .noop, head: ByteBuffer(), payload: ByteBuffer())
+        encoder.encode([noop], for: [Waiter(complete: nil)])
         drain()
     }
 

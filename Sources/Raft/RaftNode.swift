@@ -94,6 +94,7 @@ public final class RaftNode<Machine: FSM> {
         loop.preconditionInEventLoop()
         log.onFlushed = { [weak self] epoch, through in self?.flushed(epoch, through) }
         log.onFailure = { [weak self] error in self?.fail(error) }
+        encoder.onEncoded = { [weak self] block, waiters in self?.propose(block, for: waiters) }
         encoder.onRoom = { [weak self] in self?.drain() }
         let interval = TimeAmount.nanoseconds(configuration.tickInterval.nanoseconds)
         let bound = NIOLoopBound(self, eventLoop: loop)

@@ -23,7 +23,8 @@ import Testing
     @Test func `blocks that are done out of order come back in order`() {
         let encoder = encoder()
         var sizes: [Int] = []
-        for number in 1...4 { encoder.encode(block(1_000 * number)) { sizes.append($0.rawLength) } }
+        encoder.onEncoded = { encoded, _ in sizes.append(encoded.rawLength) }
+        for number in 1...4 { encoder.encode(block(1_000 * number), for: []) }
         #expect(!encoder.hasRoom)
         threads[1].runAll()
         loop.run()
@@ -36,7 +37,8 @@ import Testing
     @Test func `a small block is encoded at once unless another one is under way`() {
         let encoder = encoder(inlineBytesMax: 5_000)
         var sizes: [Int] = []
-        func encode(_ bytes: Int) { encoder.encode(block(bytes)) { sizes.append($0.rawLength) } }
+        encoder.onEncoded = { encoded, _ in sizes.append(encoded.rawLength) }
+        func encode(_ bytes: Int) { encoder.encode(block(bytes), for: []) }
         encode(1_000)
         #expect(sizes == [1_000])
         encode(10_000)

@@ -49,10 +49,12 @@ struct SegmentIndex {
     }
 
     mutating func append(_ location: BlockLocation) {
-        let newest = segments.count - 1
-        segments[newest].table?.append(location)
-        segments[newest].last = location.last
-        segments[newest].end = location.end
+        // Taken out and put back: to change it in its place costs memory each time.
+        var active = segments.removeLast()
+        active.table?.append(location)
+        active.last = location.last
+        active.end = location.end
+        segments.append(active)
     }
 
     /// Position in `segments` of the one that contains `index`.

@@ -115,11 +115,15 @@ public final class SegmentLog {
 
     func submit(_ command: WriteCommand) {
         guard failure == nil, let writer else { return }
-        // Weakly, because the queue keeps it until the writer comes: a log that is dropped unclosed must be able to go.
-        let bound = NIOLoopBound(WeakReference(log: self), eventLoop: eventLoop)
-        let loop = eventLoop
-        writer.submit(command) { report in loop.execute { bound.value.log?.groupEnded(report) } }
+        writer.submit(command, report: reportToLoop)
     }
+
+    /// Made once, since every command takes it along. It holds the log weakly, because the queue keeps it until the
+    /// writer comes: a log that is dropped unclosed must be able to go.
+    private lazy var reportToLoop: WriteQueue.Report = { [eventLoop] in
+        let bound = NIOLoopBound(WeakReference(log: self), eventLoop: eventLoop)
+        return { report in eventLoop.execute { bound.value.log?.groupEnded(report) } }
+    }()
 
     private struct WeakReference {
         weak var log: SegmentLog?

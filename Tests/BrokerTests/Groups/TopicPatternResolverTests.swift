@@ -17,7 +17,7 @@ import Testing
 
     @Test func `the topics that match are found in order, and anew when topics come and go`() throws {
         var resolver = TopicPatternResolver()
-        var topics = metadata(["b-2", "a", "b-1"])
+        let topics = metadata(["b-2", "a", "b-1"])
         #expect(try resolver.topicNames(matching: "b-.*", in: topics) == ["b-1", "b-2"])
         _ = topics.delete(TopicID(high: 1, low: 0))
         #expect(try resolver.topicNames(matching: "b-.*", in: topics) == ["b-1"])
