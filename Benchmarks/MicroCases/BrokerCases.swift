@@ -77,6 +77,29 @@ private final class OneBroker: Transport, RequestForwarding {
     }
 }
 
+extension Samples {
+    /// A Fetch request for one partition that does not wait, without its length.
+    fileprivate static func fetchFrame(from offset: Int64, maxBytes: Int32) throws -> ByteBuffer {
+        let request = FetchRequest {
+            $0.maxWaitMs = 0
+            $0.minBytes = 1
+            $0.maxBytes = maxBytes
+            $0.topics = [
+                .init {
+                    $0.name = "topic"
+                    $0.partitions = [
+                        .init {
+                            $0.fetchOffset = offset
+                            $0.partitionMaxBytes = maxBytes
+                        }
+                    ]
+                }
+            ]
+        }
+        return try frame(request, version: 12)
+    }
+}
+
 extension MicroCase {
     static let brokerCases = [
         // All of the way but sockets, flush and followers: checks, proposal, block, write, commit, apply, answer.
@@ -96,22 +119,16 @@ extension MicroCase {
             let broker = try OneBroker(topic: "topic")
             let produce = try Samples.produceFrame()
             for _ in 0..<200 { try broker.ask(produce) }
-            let fetch = try Samples.frame(FetchRequest {
-                $0.maxWaitMs = 0
-                $0.minBytes = 1
-                $0.maxBytes = 64 << 10
-                $0.topics = [
-                    .init {
-                        $0.name = "topic"
-                        $0.partitions = [
-                            .init {
-                                $0.fetchOffset = Int64(100 * Samples.recordsPerBatch + 7)
-                                $0.partitionMaxBytes = 64 << 10
-                            }
-                        ]
-                    }
-                ]
-            }, version: 12)
+            let fetch = try Samples.fetchFrame(from: Int64(100 * Samples.recordsPerBatch + 7), maxBytes: 64 << 10)
+            return { try broker.ask(fetch) }
+        },
+        // Blocks of one record each, as they are when producers send little; the consumer had the one before.
+        MicroCase("fetch: the newest of 500 single records") {
+            let broker = try OneBroker(topic: "topic")
+            let produce = try Samples.produceFrame(Samples.batch(of: [ByteBuffer(repeating: 1, count: 100)]))
+            for _ in 0..<500 { try broker.ask(produce) }
+            try broker.ask(Samples.fetchFrame(from: 498, maxBytes: 1))
+            let fetch = try Samples.fetchFrame(from: 499, maxBytes: 1)
             return { try broker.ask(fetch) }
         },
     ]

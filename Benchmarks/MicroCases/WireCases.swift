@@ -5,14 +5,20 @@ import NIOCore
 
 extension Samples {
     static func batch(isCompressible: Bool = false) throws -> ByteBuffer {
+        try batch(of: values(isCompressible: isCompressible))
+    }
+
+    static func batch(of values: [ByteBuffer]) throws -> ByteBuffer {
         var builder = RecordBatchBuilder()
-        for value in values(isCompressible: isCompressible) { builder.append(key: nil, value: value, timestamp: 0) }
+        for value in values { builder.append(key: nil, value: value, timestamp: 0) }
         return try builder.build().bytes
     }
 
     /// A Produce request for one batch, without its length.
-    static func produceFrame(topic: String = "topic", partition: Int32 = 0) throws -> ByteBuffer {
-        let batch = try batch()
+    static func produceFrame(
+        _ batch: ByteBuffer? = nil, topic: String = "topic", partition: Int32 = 0
+    ) throws -> ByteBuffer {
+        let batch = try batch ?? Samples.batch()
         let request = ProduceRequest {
             $0.acks = -1
             $0.timeoutMs = 30_000

@@ -18,6 +18,7 @@ final class Shard {
     private var coldBlocks: BlockCache
     private var blockLoads = BlockLoads()
     private var readAhead = ReadAhead()
+    var resumePoints = ResumePoints()
     private let coldReads: ColdReadPacer
     /// While this broker leads the shard and serves it.
     var groupCoordinator: GroupCoordinator?

@@ -149,6 +149,26 @@ import Testing
         #expect(try answer.topics[0].partitions.map { try $0.readHeaders().count } == [0, 1])
     }
 
+    @Test func `readers that go on batch by batch get all of them, wherever others stop`() throws {
+        let (_, client) = try world(batches: 6)
+        try client.produce(.batch("x"), to: "t", partition: 1)
+        var offsets: [Int64] = [0, 4, 2, 0]
+        var found: [Int64] = []
+        for round in 0..<12 {
+            if round % 4 == 3 { try client.produce(.batch("\(12 + found.count)", "y"), to: "t") }
+            for reader in offsets.indices {
+                let headers = try client.fetch("t", from: offsets[reader], maxBytes: 1).readHeaders()
+                guard let header = headers.first else { continue }
+                #expect(headers.count == 1 && header.baseOffset == offsets[reader])
+                offsets[reader] = header.lastOffset + 1
+                if reader == 0 { found.append(header.baseOffset) }
+            }
+        }
+        #expect(found == Array(stride(from: 0, to: 18, by: 2)))
+        #expect(Set(offsets) == [18])
+        #expect(try client.consume("t", partition: 1) == ["x"])
+    }
+
     @Test func `the broker's own limit holds whatever the client asks`() throws {
         let (_, client) = try world(batches: 4) { $0.fetchBytesMax = 160 }
         let answer = try client.fetch("t", from: 0, maxBytes: .max)

@@ -27,6 +27,7 @@ struct BatchReader {
         let baseOffset: Offset
         let command: ProduceCommand
         let bytes: ByteBuffer
+        let index: LogIndex
         let term: Term
 
         /// The offset behind the batch's last record.
@@ -54,6 +55,9 @@ struct BatchReader {
     mutating func read(from offset: Offset, bytesMax: Int, mustReturnOne: Bool) -> Outcome {
         var records = Records()
         var next = offset
+        var resumeIndex = shard.resumePoints.index(of: offset, in: key)
+        var last: Located?
+        defer { if let last { shard.resumePoints.remember(last.endOffset, of: key, at: last.index.next) } }
         while true {
             let stretch: OffsetLookup.Stretch
             switch lookup.stretch(from: next) {
@@ -63,12 +67,16 @@ struct BatchReader {
             }
             do {
                 for run in stretch.runs {
-                    let walk = try walk(run) { batch in
+                    // Of the first run alone: behind it each begins where it should.
+                    let rest = resumeIndex.map { run.rest(from: offset, at: $0) } ?? run
+                    resumeIndex = nil
+                    let walk = try walk(rest) { batch in
                         guard batch.endOffset > offset else { return true }
                         let size = records.byteCount + batch.bytes.readableBytes
                         guard size <= bytesMax || (records.isEmpty && mustReturnOne) else { return false }
                         records.append(
                             batch: batch.bytes, baseOffset: batch.baseOffset.rawValue, leaderEpoch: batch.leaderEpoch)
+                        last = batch
                         return true
                     }
                     switch walk {
@@ -97,7 +105,8 @@ struct BatchReader {
                     continue
                 }
                 let batch = Located(
-                    baseOffset: offset, command: command, bytes: entry.payload(in: payload), term: block.term)
+                    baseOffset: offset, command: command, bytes: entry.payload(in: payload), index: entry.index,
+                    term: block.term)
                 offset = batch.endOffset
                 guard body(batch) else { return .stopped }
             }

@@ -18,6 +18,15 @@ struct OffsetIndex {
         var lastIndex: LogIndex
         /// The largest timestamp in the run.
         var maxTimestamp: Milliseconds
+
+        /// What is left of the run from a batch in it on: the first one at `index` or behind it, which has `offset`.
+        func rest(from offset: Offset, at index: LogIndex) -> Run {
+            guard index > firstIndex else { return self }
+            var rest = self
+            rest.firstOffset = offset
+            rest.firstIndex = index
+            return rest
+        }
     }
 
     /// Bytes of log that one run may reach over: about a block.

@@ -39,6 +39,17 @@ import Testing
         #expect(index.runs.count == 2)
     }
 
+    @Test func `the rest of a run begins at a batch in it, and is all of the run for a place before it`() {
+        let run = OffsetIndex.Run(
+            firstOffset: Offset(7), firstIndex: LogIndex(10), lastIndex: LogIndex(20), maxTimestamp: 3)
+        let rest = run.rest(from: Offset(9), at: LogIndex(15))
+        #expect(rest.firstOffset == Offset(9))
+        #expect(rest.firstIndex == LogIndex(15))
+        #expect(rest.lastIndex == LogIndex(20))
+        #expect(rest.maxTimestamp == 3)
+        #expect(run.rest(from: Offset(7), at: LogIndex(4)) == run)
+    }
+
     @Test func `an offset is found in the last run that begins at or before it`() {
         var index = OffsetIndex()
         for number in 0..<10 {
